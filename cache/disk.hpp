@@ -1,0 +1,72 @@
+// The door to the file system. Everything that trilock reads or writes, other than the state database, its lock and
+// the logs, goes through a Disk, so that tests run whole builds in memory and count what was read.
+// Thread rule: all functions may be called from any thread at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "schemas/digest.hpp"
+#include "schemas/result.hpp"
+
+namespace trilock {
+
+enum class FileType : std::uint8_t { file, directory, symlink, other };
+
+// What identifies the state of a file without reading it. Times are nanoseconds since the epoch.
+struct FileStat {
+  FileType type = FileType::other;
+  std::uint32_t mode = 0;  // permission bits, 07777
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t device = 0;
+  friend bool operator==(const FileStat&, const FileStat&) = default;
+};
+
+struct DirEntry {
+  std::string name;
+  FileType type = FileType::other;
+};
+
+struct ContentDigests {
+  FastDigest fast;
+  StrongDigest strong;
+  std::uint64_t size = 0;
+};
+
+// Paths are absolute. Nothing follows a symlink in the last component unless it says so.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  virtual Result<FileStat> stat(const std::string& path) = 0;
+  virtual Result<FileStat> stat_following(const std::string& path) = 0;
+  virtual Result<std::vector<DirEntry>> list(const std::string& path) = 0;  // sorted by name bytes, without . and ..
+  virtual Result<std::string> read(const std::string& path) = 0;            // follows symlinks
+  virtual Result<std::string> read_link(const std::string& path) = 0;
+  virtual Result<FastDigest> hash_fast(const std::string& path) = 0;      // of a file's bytes; follows symlinks
+  virtual Result<ContentDigests> hash_both(const std::string& path) = 0;  // one pass over the bytes
+
+  // The clock that the file system stamps changes with, in nanoseconds: a change made after this call gets a ctime
+  // that is not smaller.
+  virtual std::int64_t change_clock_ns() = 0;
+
+  // Whole or not at all: a temporary beside it, then rename. Makes missing parent directories.
+  virtual Status write(const std::string& path, std::string_view content, std::uint32_t mode) = 0;
+  // A private copy (reflink where the file system can), whole or not at all. Makes missing parent directories.
+  virtual Status copy(const std::string& from, const std::string& to, std::uint32_t mode) = 0;
+  virtual Status make_directories(const std::string& path, std::uint32_t mode = 0755) = 0;
+  virtual Status make_symlink(const std::string& target, const std::string& path) = 0;  // replaces what is there
+  virtual Status set_mode(const std::string& path, std::uint32_t mode) = 0;
+  virtual Status set_mtime(const std::string& path, std::int64_t mtime_ns) = 0;  // of a symlink itself
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;  // a whole tree; not an error when absent
+};
+
+[[nodiscard]] std::unique_ptr<Disk> make_real_disk();
+
+}  // namespace trilock

@@ -1,0 +1,42 @@
+// The only user of xxHash and of SHA-256. Thread rule: an object belongs to one thread; functions are free.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "schemas/digest.hpp"
+
+namespace trilock {
+
+[[nodiscard]] FastDigest fast_digest(std::string_view bytes);
+[[nodiscard]] StrongDigest strong_digest(std::string_view bytes);
+
+class FastHasher {
+ public:
+  FastHasher();
+  ~FastHasher();
+  FastHasher(FastHasher&&) noexcept;
+  FastHasher& operator=(FastHasher&&) noexcept;
+  void update(std::string_view bytes);
+  [[nodiscard]] FastDigest digest() const;  // of what was given so far
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+class StrongHasher {
+ public:
+  StrongHasher();
+  ~StrongHasher();
+  StrongHasher(StrongHasher&&) noexcept;
+  StrongHasher& operator=(StrongHasher&&) noexcept;
+  void update(std::string_view bytes);
+  [[nodiscard]] StrongDigest finish();  // once
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace trilock

@@ -1,0 +1,57 @@
+// TOML values with their places, keys in the order of the file. What toml++ reads ends up here; nothing else in
+// trilock sees a TOML library.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "schemas/diagnostic.hpp"
+#include "schemas/text.hpp"
+
+namespace trilock {
+
+struct ConfigEntry;
+struct Config;
+
+struct ConfigTable {
+  std::vector<ConfigEntry> entries;
+  [[nodiscard]] const Config* find(std::string_view key) const;  // null when absent
+  [[nodiscard]] const ConfigEntry* entry(std::string_view key) const;
+};
+using ConfigArray = std::vector<Config>;
+
+enum class ConfigType : std::uint8_t { boolean, integer, floating, string, datetime, array, table };
+
+// A string holds a Text: right after reading all of it is literal; after expansion only references to other nodes
+// remain. A date or time keeps the form in which it was written.
+struct Datetime {
+  std::string written;
+};
+
+struct Config {
+  std::variant<bool, std::int64_t, double, Text, Datetime, ConfigArray, ConfigTable> data;
+  Place place;  // of the value
+
+  [[nodiscard]] ConfigType type() const;
+  [[nodiscard]] const Text* text() const { return std::get_if<Text>(&data); }
+  [[nodiscard]] const ConfigTable* table() const { return std::get_if<ConfigTable>(&data); }
+  [[nodiscard]] const ConfigArray* array() const { return std::get_if<ConfigArray>(&data); }
+};
+
+struct ConfigEntry {
+  std::string key;
+  Place place;  // of the key
+  Config value;
+};
+
+// "a string", "an integer", "an array": for messages.
+[[nodiscard]] std::string_view describe(ConfigType type);
+
+// Parses one TOML 1.0 document. On a syntax error reports one diagnostic at its place and returns what is empty.
+// The document must be UTF-8; `source` must already be in `sources`.
+[[nodiscard]] ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& diagnostics);
+
+}  // namespace trilock

@@ -1,0 +1,78 @@
+// A vertex of the graph as a rule planned it: which files, which references, which outputs. Nothing here has been
+// read from a value of another node yet.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schemas/diagnostic.hpp"
+#include "schemas/text.hpp"
+
+namespace trilock {
+
+enum class DependencyKind : std::uint8_t {
+  reference,  // a value of the other node is used; only that value counts for the key
+  needs,      // all outputs and values of the other node count
+  after,      // order only
+};
+
+struct Dependency {
+  std::string label;
+  DependencyKind kind = DependencyKind::reference;
+  Place place;
+};
+
+// All paths of a node are relative to the workspace, with `/`, without `.`, `..` or a leading or final slash; "" is
+// the workspace itself.
+struct InputPattern {
+  std::string pattern;  // glob, without the `!`
+  bool exclude = false;
+  Place place;
+};
+
+struct OutputSpec {
+  std::string name;  // key of the `outputs` table; "" when it was a list
+  std::string path;
+  Place place;
+};
+
+struct Condition {  // `when`
+  Text left;
+  bool equal = true;  // `==`, otherwise `!=`
+  Text right;
+};
+
+enum class CachePolicy : std::uint8_t {
+  shared,   // may leave the machine
+  local,    // kept in the cache directory of this machine
+  machine,  // kept in the workspace's state only: what describes the world outside, such as an applied change
+  none,     // runs every time
+};
+
+struct Node {
+  std::string label;
+  std::uint32_t rule = 0;    // index into the registry
+  std::uint32_t target = 0;  // index into Pipeline::targets
+  std::string description;
+  Place place;
+  std::string dir;                       // working directory
+  std::vector<Dependency> dependencies;  // sorted by label, then kind; unique
+  std::vector<InputPattern> inputs;      // in the order of the file: later wins
+  std::vector<OutputSpec> outputs;
+  std::vector<std::pair<std::string, Text>> env;
+  std::vector<std::string> pass_env;
+  std::vector<std::string> secret_env;
+  std::optional<Condition> when;
+  std::string pool;  // "" for none
+  std::vector<std::string>
+      exclusive;  // names of things that one node at a time may use: "terraform state infra/staging"
+  std::uint32_t weight = 1;
+  std::uint64_t timeout_ms = 0;  // 0: no limit
+  std::uint32_t retries = 0;
+  CachePolicy cache = CachePolicy::shared;
+};
+
+}  // namespace trilock

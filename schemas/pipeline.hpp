@@ -1,0 +1,92 @@
+// The pipeline as the user wrote it, read, expanded and linked: what schemas hands to the rules.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "schemas/config.hpp"
+#include "schemas/diagnostic.hpp"
+#include "schemas/key_spec.hpp"
+#include "schemas/result.hpp"
+
+namespace trilock {
+
+struct Pool {
+  std::string name;
+  std::uint32_t slots = 1;
+  Place place;
+};
+
+enum class CacheMode : std::uint8_t { read, read_write };
+
+struct CacheSettings {
+  std::string dir;     // "" when not set; may start with `~/`
+  std::string shared;  // "" when not set
+  CacheMode mode = CacheMode::read;
+};
+
+// One table after matrix expansion, with defaults merged in and every `${var…}`, `${matrix…}`, `${env…}` and
+// `${git…}` replaced. Only references to nodes remain in its strings.
+struct Target {
+  std::string rule;   // "image"
+  std::string name;   // "dev"
+  std::string label;  // "image.dev[go=1.22,libc=glibc]"
+  Coordinates coordinates;
+  ConfigTable table;
+  Place place;                                                // of the table's header
+  std::vector<std::pair<std::string, std::string>> env_read;  // `${env.X}` in it: name and value, for the key
+};
+
+struct Pipeline {
+  std::string name;
+  std::vector<Target> targets;  // in the order of the files; of one table, in matrix order, last axis fastest
+  std::vector<Pool> pools;
+  CacheSettings cache;
+  std::vector<std::pair<std::string, std::string>> vars;  // resolved, in the order of the file
+
+  [[nodiscard]] const Target* find(std::string_view label) const;
+};
+
+// The outside of the pipeline, as far as reading it needs one. Tests replace it.
+class PipelineWorld {
+ public:
+  virtual ~PipelineWorld() = default;
+  // Paths are relative to the workspace.
+  virtual Result<std::string> read_file(const std::string& path) = 0;
+  virtual Result<std::vector<std::string>> glob(const std::string& pattern) = 0;
+  virtual std::optional<std::string> environment(const std::string& name) = 0;
+  // `git describe --tags --always --dirty`, the full commit id, the branch's name, or the tag that HEAD is at.
+  enum class GitFact : std::uint8_t { describe, commit, branch, tag };
+  virtual Result<std::string> git(GitFact fact) = 0;
+};
+
+// What a rule says of itself to the reader of a pipeline.
+struct RuleKeys {
+  std::string_view rule;
+  std::span<const KeySpec> keys;
+  // Values that a reference may name; a trailing `.` means a prefix: "output.".
+  std::span<const std::string_view> values;
+};
+
+struct LoadOptions {
+  std::string path = "trilock.toml";                               // relative to the workspace
+  std::vector<std::pair<std::string, std::string>> var_overrides;  // --var and --var-file, later wins
+};
+
+// Reads the file and what it includes, resolves variables, merges defaults, expands matrices, interpolates, and
+// finds the node that each reference means. Reports every finding at once; the pipeline is usable only when
+// `diagnostics` has no errors. Pure but for `world`.
+[[nodiscard]] Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rules, PipelineWorld& world,
+                                     SourceMap& sources, Diagnostics& diagnostics);
+
+// The labels of `pipeline` that a pattern of the command line, of `needs` or of `after` means: a label, a label
+// without (some) coordinates, a rule ("image" or "image.*"), or a glob over labels. Empty when none.
+[[nodiscard]] std::vector<std::string> match_labels(const Pipeline& pipeline, std::string_view pattern);
+
+}  // namespace trilock
