@@ -16,6 +16,7 @@ enum class KeyType : std::uint8_t {
   string,          // may hold references to nodes
   literal,         // a string without references to nodes
   strings,         // an array of strings
+  literals,        // an array of strings without references to nodes
   string_or_list,  // a string, or an array of strings
   string_table,    // a table whose values are strings, integers, floats or booleans
   boolean,

@@ -73,6 +73,8 @@ struct Node {
   std::uint64_t timeout_ms = 0;  // 0: no limit
   std::uint32_t retries = 0;
   CachePolicy cache = CachePolicy::shared;
+  // What `plan` worked out for `resolve`, by names of the rule's own. No part of the key by itself.
+  std::vector<std::pair<std::string, Text>> kept;
 };
 
 }  // namespace trilock

@@ -1,0 +1,155 @@
+#include "schemas/pipeline.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <set>
+
+#include "schemas/declarations.hpp"
+#include "schemas/expand.hpp"
+#include "schemas/findings.hpp"
+#include "schemas/include.hpp"
+#include "schemas/interpolate.hpp"
+#include "schemas/key_lists.hpp"
+#include "schemas/link.hpp"
+#include "schemas/vars.hpp"
+
+namespace trilock {
+namespace {
+
+std::string take_text(ConfigTable& table, std::string_view key, std::span<const RuleKeys> rules, Variables& variables,
+                      const SourceMap& sources, Findings& findings) {
+  const auto entry = std::ranges::find(table.entries, key, &ConfigEntry::key);
+  if (entry == table.entries.end()) return {};
+  Text* text = std::get_if<Text>(&entry->value.data);
+  if (text == nullptr) return {};
+  std::optional<std::string> value = interpolate_plain(entry->value, "[cache]", rules, variables, sources, findings);
+  *text = Text{std::move(value).value_or(""), {}};
+  return text->literal;
+}
+
+CacheSettings read_cache(Config& config, std::span<const RuleKeys> rules, Variables& variables,
+                         const SourceMap& sources, Findings& findings) {
+  ConfigTable& table = std::get<ConfigTable>(config.data);
+  CacheSettings settings;
+  settings.dir = take_text(table, "dir", rules, variables, sources, findings);
+  settings.shared = take_text(table, "shared", rules, variables, sources, findings);
+  const bool write = take_text(table, "mode", rules, variables, sources, findings) == "read-write";
+  settings.mode = write ? CacheMode::read_write : CacheMode::read;
+  const std::array<std::span<const KeySpec>, 1> allowed = {cache_keys()};
+  Diagnostics found;
+  check_keys(table, "cache", config.place, allowed, found);
+  findings.absorb_new_places(found);
+  return settings;
+}
+
+void check_pool(const Target& target, const std::vector<Pool>& pools, Findings& findings) {
+  const Config* pool = target.table.find("pool");
+  const Text* name = pool == nullptr ? nullptr : pool->text();
+  if (name == nullptr || !name->is_literal() || findings.is_faulty(pool->place)) return;
+  if (std::ranges::find(pools, name->literal, &Pool::name) != pools.end()) return;
+  std::vector<std::string_view> names;
+  for (const Pool& known : pools) names.push_back(known.name);
+  std::string help = did_you_mean(name->literal, names);
+  if (help.empty()) help = names.empty() ? "there is no [pools]" : fmt::format("[pools] has {}", quote_list(names));
+  findings.error(pool->place, fmt::format("unknown pool `{}`", name->literal), std::move(help));
+}
+
+void check_targets(const std::vector<ExpandedTable>& tables, const Pipeline& pipeline, const KeyLists& keys,
+                   Findings& findings) {
+  for (const ExpandedTable& table : tables) {
+    const std::size_t distinct = table.same_for_all() ? std::min<std::size_t>(table.size(), 1) : table.size();
+    for (std::size_t i = 0; i < distinct; ++i) {
+      const Target& target = pipeline.targets[table.first + i];
+      keys.check_complete(table.rule, target.table, table.title, table.place, findings);
+      check_pool(target, pipeline.pools, findings);
+    }
+  }
+}
+
+// A template is read again, and its faults are reported, when its node is planned; the variables that it refers to must
+// have their values by then.
+void evaluate_for_templates(const std::vector<Target>& targets, Variables& variables, PipelineWorld& world) {
+  constexpr std::string_view opening = "${var.";
+  std::set<std::filesystem::path> seen;
+  for (const Target& target : targets) {
+    const Config* file = target.table.find("template");
+    const Config* dir = target.table.find("dir");
+    if (file == nullptr || file->text() == nullptr) continue;
+    std::filesystem::path path = file->text()->literal;
+    if (dir != nullptr && dir->text() != nullptr) path = dir->text()->literal / path;
+    if (!seen.insert(path).second) continue;
+    const Result<std::string> text = world.read_file(path.lexically_normal().generic_string());
+    if (!text) continue;
+    for (auto at = text->find(opening); at != text->npos; at = text->find(opening, at + 1)) {
+      const std::size_t begin = at + opening.size();
+      const std::string name = text->substr(begin, text->find('}', begin) - begin);
+      if (variables.declares(name)) (void)variables.variable(name, file->place);
+    }
+  }
+}
+
+}  // namespace
+
+Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rules, PipelineWorld& world,
+                       SourceMap& sources, Diagnostics& diagnostics) {
+  Pipeline pipeline;
+  Findings findings(diagnostics);
+  const std::size_t errors_before = diagnostics.error_count();
+  std::vector<PipelineFile> files = read_pipeline_files(options.path, world, sources, findings);
+  const bool all_read = diagnostics.error_count() == errors_before;
+
+  Variables variables(world, rules, sources, findings);
+  const KeyLists keys(rules);
+  Declarations declared = gather_declarations(std::move(files), rules, keys, variables, findings);
+  pipeline.name = std::move(declared.name);
+  pipeline.pools = std::move(declared.pools);
+
+  // With a file missing or broken, every name that it declares would be reported as unknown.
+  if (all_read) {
+    for (const auto& [name, value] : options.var_overrides) variables.override_with(name, value);
+    if (declared.cache) pipeline.cache = read_cache(*declared.cache, rules, variables, sources, findings);
+    std::vector<ExpandedTable> tables;
+    tables.reserve(declared.tables.size());
+    for (TableDeclaration& table : declared.tables) {
+      const ConfigTable& defaults = declared.defaults[table.rule];
+      tables.push_back(expand_table(std::move(table), defaults, rules, variables, sources, findings, pipeline.targets));
+    }
+    link_targets(tables, rules, pipeline.targets, findings);
+    check_targets(tables, pipeline, keys, findings);
+    evaluate_for_templates(pipeline.targets, variables, world);
+    pipeline.vars = variables.resolved();
+    pipeline.build_index();
+  }
+  diagnostics.sort_by_place();
+  return pipeline;
+}
+
+void Pipeline::build_index() {
+  std::size_t size = 16;
+  while (size < targets.size() * 2) size *= 2;
+  index_.assign(size, 0);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    std::size_t slot = std::hash<std::string_view>()(targets[i].label) & (size - 1);
+    while (index_[slot] != 0) slot = (slot + 1) & (size - 1);
+    index_[slot] = static_cast<std::uint32_t>(i + 1);
+  }
+  indexed_ = targets.size();
+}
+
+const Target* Pipeline::find(std::string_view label) const {
+  if (index_.empty() || indexed_ != targets.size()) {
+    const auto found = std::ranges::find(targets, label, &Target::label);
+    return found == targets.end() ? nullptr : &*found;
+  }
+  std::size_t slot = std::hash<std::string_view>()(label) & (index_.size() - 1);
+  for (; index_[slot] != 0; slot = (slot + 1) & (index_.size() - 1)) {
+    const Target& target = targets[index_[slot] - 1];
+    if (target.label == label) return &target;
+  }
+  return nullptr;
+}
+
+}  // namespace trilock

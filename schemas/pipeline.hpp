@@ -48,9 +48,16 @@ struct Pipeline {
   std::vector<Target> targets;  // in the order of the files; of one table, in matrix order, last axis fastest
   std::vector<Pool> pools;
   CacheSettings cache;
-  std::vector<std::pair<std::string, std::string>> vars;  // resolved, in the order of the file
+  // Resolved, in the order of the files; only those that something refers to, a `template` too.
+  std::vector<std::pair<std::string, std::string>> vars;
 
   [[nodiscard]] const Target* find(std::string_view label) const;
+  // Makes `find` fast; load_pipeline calls it. Without it, or after a change of `targets`, `find` looks at each.
+  void build_index();
+
+ private:
+  std::vector<std::uint32_t> index_;  // open addressing by the hash of the label: index into targets + 1, 0 is free
+  std::size_t indexed_ = 0;           // how many targets it was built for
 };
 
 // The outside of the pipeline, as far as reading it needs one. Tests replace it.

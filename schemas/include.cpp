@@ -1,0 +1,135 @@
+#include "schemas/include.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace trilock {
+namespace {
+
+struct Wanted {
+  std::string path;
+  Place place;  // of the pattern that asks for it; no place for the root
+};
+
+class Reader {
+ public:
+  Reader(PipelineWorld& world, SourceMap& sources, Findings& findings)
+      : world_(world), sources_(sources), findings_(findings) {}
+
+  std::vector<PipelineFile> read(const std::string& root) {
+    std::vector<Wanted> open = {{root, {}}};
+    while (!open.empty()) {
+      const Wanted wanted = std::move(open.back());
+      open.pop_back();
+      if (!seen_.insert(wanted.path).second) continue;
+      std::vector<Wanted> more = read_file(wanted);
+      open.insert(open.end(), std::make_move_iterator(more.rbegin()), std::make_move_iterator(more.rend()));
+    }
+    return std::move(files_);
+  }
+
+ private:
+  std::vector<Wanted> read_file(const Wanted& wanted) {
+    Result<std::string> text = world_.read_file(wanted.path);
+    if (!text) {
+      const bool absent = text.error().kind == ErrorKind::not_found && wanted.place.source != SourceId::none;
+      findings_.error(wanted.place,
+                      absent ? fmt::format("included file `{}` does not exist", wanted.path) : text.error().message,
+                      absent ? "a pattern is relative to the folder of the file that includes" : text.error().help);
+      return {};
+    }
+    PipelineFile file{sources_.add(wanted.path, std::move(*text)), wanted.path, {}};
+    Diagnostics syntax;
+    file.table = read_toml(file.source, sources_, syntax);
+    findings_.absorb(syntax);
+    std::vector<Wanted> more = take_includes(file);
+    files_.push_back(std::move(file));
+    return more;
+  }
+
+  std::vector<Wanted> take_includes(PipelineFile& file) {
+    auto& entries = file.table.entries;
+    const auto found = std::ranges::find(entries, "include", &ConfigEntry::key);
+    if (found == entries.end()) return {};
+    const Config include = std::move(found->value);
+    entries.erase(found);
+
+    const ConfigArray* patterns = include.array();
+    if (patterns == nullptr) {
+      findings_.error(include.place,
+                      fmt::format("expected an array of strings for `include`, found {}", describe(include.type())));
+      return {};
+    }
+    std::vector<Wanted> more;
+    for (const Config& pattern : *patterns) {
+      if (const Text* text = pattern.text()) {
+        add_matches(file.path, text->literal, pattern.place, more);
+      } else {
+        findings_.error(pattern.place,
+                        fmt::format("expected a string in `include`, found {}", describe(pattern.type())));
+      }
+    }
+    return more;
+  }
+
+  void add_matches(const std::string& file, const std::string& pattern, Place place, std::vector<Wanted>& more) {
+    const std::string path = path_beside(file, pattern);
+    if (path.empty()) {
+      findings_.error(place, fmt::format("`{}` is outside of the workspace", pattern),
+                      "a pattern is relative to the folder of the file that includes");
+      return;
+    }
+    if (path.find_first_of("*?[{\\") == path.npos) {
+      more.push_back({path, place});
+      return;
+    }
+    Result<std::vector<std::string>> matches = world_.glob(path);
+    if (!matches) {
+      findings_.error(place, matches.error().message, matches.error().help);
+      return;
+    }
+    std::ranges::sort(*matches);
+    if (matches->empty()) findings_.warning(place, fmt::format("no file matches `{}`", pattern));
+    for (std::string& match : *matches) more.push_back({std::move(match), place});
+  }
+
+  PipelineWorld& world_;
+  SourceMap& sources_;
+  Findings& findings_;
+  std::unordered_set<std::string> seen_;
+  std::vector<PipelineFile> files_;
+};
+
+}  // namespace
+
+std::vector<PipelineFile> read_pipeline_files(const std::string& root, PipelineWorld& world, SourceMap& sources,
+                                              Findings& findings) {
+  std::string path = path_beside("", root);
+  return Reader(world, sources, findings).read(path.empty() ? root : path);
+}
+
+std::string path_beside(std::string_view file, std::string_view path) {
+  if (path.starts_with('/')) return {};
+  const std::size_t slash = file.rfind('/');
+  const std::string joined = slash == file.npos ? std::string(path) : fmt::format("{}/{}", file.substr(0, slash), path);
+  std::vector<std::string_view> parts;
+  std::string_view rest = joined;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    const std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (part.empty() || part == ".") continue;
+    if (part != "..") {
+      parts.push_back(part);
+    } else if (parts.empty()) {
+      return {};
+    } else {
+      parts.pop_back();
+    }
+  }
+  return fmt::format("{}", fmt::join(parts, "/"));
+}
+
+}  // namespace trilock

@@ -1,0 +1,32 @@
+// UTF-8 one code point at a time (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace trilock {
+
+struct CodePoint {
+  char32_t value = 0;     // of an invalid byte: the byte
+  std::uint8_t size = 1;  // in bytes
+  bool valid = true;
+};
+
+// The first code point of `text`, which must not be empty. A byte that starts none is one invalid code point.
+[[nodiscard]] CodePoint decode_utf8(std::string_view text);
+
+// Invalid bytes count as one each.
+[[nodiscard]] std::size_t count_code_points(std::string_view text);
+
+// The offset of the first byte that is not valid UTF-8.
+[[nodiscard]] std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+
+// The byte offset at which code point number `index`, from 0, starts; the size of `text` when it has fewer.
+[[nodiscard]] std::size_t code_point_offset(std::string_view text, std::size_t index);
+
+// Control characters (C0, DEL, C1) and invalid bytes as `\xNN`, so that a text can be shown on one line of a terminal.
+[[nodiscard]] std::string escape_controls(std::string_view text);
+
+}  // namespace trilock
