@@ -5,17 +5,12 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "cache/disk.hpp"
+#include "cache/result_codec.hpp"
 #include "schemas/action.hpp"
 
 namespace trilock {
-
-// The stored form of a result: a magic, a format version, tagged length-delimited fields, XXH3-128 of all before it.
-[[nodiscard]] std::string encode(const ActionResult& result);
-// Never trusts its input: any truncation, excess or unknown version is ErrorKind::corrupt.
-[[nodiscard]] Result<ActionResult> decode(std::string_view bytes);
 
 class ActionCache {
  public:
@@ -24,6 +19,7 @@ class ActionCache {
   Status store(const ActionResult& result);
 
  private:
+  [[nodiscard]] std::string path_of(const FastDigest& key) const;
   Disk& disk_;
   std::string dir_;
 };

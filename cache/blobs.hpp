@@ -1,9 +1,15 @@
 // Blobs: bytes named by their SHA-256, in `<cache directory>/cas/<first two hex digits>/<64 hex digits>`, the layout of
 // Bazel's disk cache. A blob is published whole or not at all (temporary in `<cache directory>/tmp`, rename).
-// Thread rule: any thread. Several processes may use one directory.
+//
+// Nothing is synced to the disk: a crash of the machine may leave blobs that are empty or cut short. Every read
+// verifies, so such a blob is removed and counts as absent; syncing would cost ten times what writing does. Thread
+// rule: any thread. Several processes, on several hosts, may use one directory.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "cache/disk.hpp"
 #include "schemas/digest.hpp"
@@ -16,6 +22,7 @@ class BlobStore {
   BlobStore(Disk& disk, std::string cache_dir);
   [[nodiscard]] const std::string& directory() const { return dir_; }
   [[nodiscard]] bool has(const StrongDigest& digest);
+  // The functions that store leave a blob that is there already, and mark it as used.
   // Stores the bytes of a file under the digest that they have; `expected` must be what was hashed before: when the
   // stored bytes differ, the file changed meanwhile and nothing is kept (ErrorKind::corrupt).
   Status put_file(const std::string& path, const StrongDigest& expected);
@@ -27,8 +34,16 @@ class BlobStore {
 
  private:
   [[nodiscard]] std::string path_of(const StrongDigest& digest) const;
+  [[nodiscard]] std::string unique_name();
+  [[nodiscard]] bool keep(const StrongDigest& digest, std::uint64_t size);
+  Status publish(const std::string& temporary, const StrongDigest& digest);
+  std::unexpected<Error> absent_or(const StrongDigest& digest, const Error& error) const;
+  std::unexpected<Error> discard(const StrongDigest& digest);
+
   Disk& disk_;
   std::string dir_;
+  std::string name_prefix_;  // of temporaries: no other store on any host has it
+  std::atomic<std::uint64_t> next_name_ = 0;
 };
 
 }  // namespace trilock

@@ -1,5 +1,6 @@
-// Outputs of a node as values: what is on disk, whether it is what was recorded, putting it back.
-// Thread rule: any thread, as long as two nodes do not share an output.
+// Outputs of a node as values: what is on disk, whether it is what was recorded, putting it back. Kept are bytes,
+// permission bits, targets of symlinks and empty directories; owners, times, hard links and extended attributes are
+// not. Thread rule: any thread, as long as two nodes do not share an output.
 #pragma once
 
 #include <span>
@@ -12,20 +13,25 @@
 
 namespace trilock {
 
-// Reads the declared outputs from disk, with all that is below directories. Errors, each naming the path: an output
-// that does not exist; an absolute symlink or one that leaves the output; a socket, device or fifo.
+// Reads the declared outputs from disk, with all that is below directories; whatever the tree knew of them before is
+// forgotten first. Sorted by path. Errors, each naming the path: an output that does not exist (not_found); a symlink
+// that is absolute or leads out of its output, or out of the workspace when it is an output itself; a socket, device
+// or fifo (invalid).
 Result<std::vector<OutputEntry>> scan_outputs(SourceTree& tree, std::span<const OutputSpec> outputs);
 
-// Stores the bytes of every file entry.
+// Stores the bytes of every file entry. ErrorKind::corrupt when a file changed since it was scanned.
 Status store_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputEntry> entries);
 
 // "" when the disk holds exactly `entries` at the outputs; otherwise the first difference: "`bin/app` is missing",
-// "`bin/app` has other content", "`out/x` is new". Costs one stat per entry when nothing changed.
+// "`bin/app` has other content", "`out/x` is new". Costs one stat an entry and one listing a directory when nothing
+// changed.
 std::string compare_outputs(SourceTree& tree, std::span<const OutputSpec> outputs,
                             std::span<const OutputEntry> entries);
 
-// Makes the disk hold exactly `entries`. Only what differs is written. Fails with not_found or corrupt when a blob is
-// not to be had, before anything is changed.
+// Makes the disk hold exactly `entries`; what differs is written and nothing else, each file whole or not at all.
+// Fails with not_found or corrupt when a blob is not to be had or the entries would write elsewhere than at the
+// outputs, before anything is changed. After any other failure some outputs are old and some are new, and the same
+// call again finishes the work. The tree forgets the outputs.
 Status restore_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputSpec> outputs,
                        std::span<const OutputEntry> entries);
 

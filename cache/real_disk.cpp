@@ -1,0 +1,282 @@
+#include "cache/real_disk.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "cache/hash.hpp"
+
+namespace trilock {
+
+namespace {
+
+// Large enough that system calls do not count, small enough for the second-level cache and any thread's stack.
+constexpr std::size_t buffer_size = std::size_t{128} * 1024;
+using Buffer = std::array<char, buffer_size>;
+
+std::int64_t nanoseconds(const statx_timestamp& time) {
+  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
+FileType type_of(unsigned mode) {
+  if (S_ISREG(mode)) return FileType::file;
+  if (S_ISDIR(mode)) return FileType::directory;
+  return S_ISLNK(mode) ? FileType::symlink : FileType::other;
+}
+
+Result<FileStat> stat_with(const std::string& path, int flags) {
+  constexpr unsigned wanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
+  struct statx raw;
+  if (::statx(AT_FDCWD, path.c_str(), flags | AT_NO_AUTOMOUNT, wanted, &raw) != 0) {
+    return fail_errno(cannot("stat", path), errno);
+  }
+  FileStat stat;
+  stat.type = type_of(raw.stx_mode);
+  stat.mode = raw.stx_mode & 07777U;
+  stat.size = raw.stx_size;
+  stat.mtime_ns = nanoseconds(raw.stx_mtime);
+  stat.ctime_ns = nanoseconds(raw.stx_ctime);
+  stat.inode = raw.stx_ino;
+  stat.device = ::makedev(raw.stx_dev_major, raw.stx_dev_minor);
+  return stat;
+}
+
+FileType type_of_entry(int directory, const dirent& entry) {
+  switch (entry.d_type) {
+    case DT_REG:
+      return FileType::file;
+    case DT_DIR:
+      return FileType::directory;
+    case DT_LNK:
+      return FileType::symlink;
+    case DT_UNKNOWN: {  // some file systems do not know it without looking at the inode
+      struct stat stat = {};
+      const bool known = ::fstatat(directory, entry.d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+      return known ? type_of(stat.st_mode) : FileType::other;
+    }
+    default:
+      return FileType::other;
+  }
+}
+
+// Gives the bytes of an open file to `sink` in pieces. 0, or an errno.
+template <class Sink>
+int read_pieces(int file, Sink sink) {
+  Buffer buffer;
+  for (;;) {
+    const ssize_t count = retry_interrupted([&] { return ::read(file, buffer.data(), buffer.size()); });
+    if (count < 0) return errno;
+    if (count == 0) return 0;
+    sink(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
+  }
+}
+
+int write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = retry_interrupted([&] { return ::write(file, bytes.data(), bytes.size()); });
+    if (count < 0) return errno;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return 0;
+}
+
+// Opens for hashing or copying: never waits for the other end of a fifo, refuses what has no bytes of its own.
+Result<Descriptor> open_regular(const std::string& path, std::string_view verb, int flags) {
+  Descriptor file(
+      retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags); }));
+  if (!file) return fail_errno(cannot(verb, path), errno);
+  struct stat stat = {};
+  if (::fstat(file.get(), &stat) != 0) return fail_errno(cannot(verb, path), errno);
+  if (S_ISDIR(stat.st_mode)) return fail_errno(cannot(verb, path), EISDIR);
+  if (!S_ISREG(stat.st_mode)) return fail(ErrorKind::io, cannot(verb, path) + ": not a regular file");
+  return file;
+}
+
+// Shares the extents where the file system can, else copies inside the kernel, else through a buffer. The last loop
+// also finishes what copy_file_range left: files of /proc and some network mounts have bytes that it does not see.
+int copy_bytes(int from, int to, bool& writing) {
+  writing = true;
+  if (::ioctl(to, FICLONE, from) == 0) return 0;
+  if (errno == ENOSPC || errno == EDQUOT || errno == EIO) return errno;
+  constexpr std::size_t at_once = std::size_t{1} << 30;
+  for (;;) {
+    const ssize_t count = retry_interrupted([&] { return ::copy_file_range(from, nullptr, to, nullptr, at_once, 0); });
+    if (count < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO)) return errno;
+    if (count <= 0) break;
+  }
+  int write_error = 0;
+  const int read_error = read_pieces(from, [&](std::string_view bytes) {
+    if (write_error == 0) write_error = write_all(to, bytes);
+  });
+  writing = read_error == 0;
+  return read_error != 0 ? read_error : write_error;
+}
+
+class RealDisk final : public Disk {
+ public:
+  Result<FileStat> stat(const std::string& path) override { return stat_with(path, AT_SYMLINK_NOFOLLOW); }
+  Result<FileStat> stat_following(const std::string& path) override { return stat_with(path, 0); }
+
+  Result<std::vector<DirEntry>> list(const std::string& path) override {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    Descriptor directory(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
+    if (!directory) return fail_errno(cannot("list", path), errno);
+    DIR* stream = ::fdopendir(directory.get());
+    if (stream == nullptr) return fail_errno(cannot("list", path), errno);
+    const int number = directory.release();
+    std::vector<DirEntry> entries;
+    errno = 0;
+    while (const dirent* entry = ::readdir(stream)) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") entries.push_back({std::string(name), type_of_entry(number, *entry)});
+      errno = 0;
+    }
+    const int error = errno;
+    ::closedir(stream);
+    if (error != 0) return fail_errno(cannot("list", path), error);
+    std::ranges::sort(entries, {}, &DirEntry::name);
+    return entries;
+  }
+
+  Result<std::string> read(const std::string& path) override {
+    Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY); }));
+    if (!file) return fail_errno(cannot("read", path), errno);
+    std::string content;
+    const int error = read_pieces(file.get(), [&](std::string_view bytes) { content.append(bytes); });
+    if (error != 0) return fail_errno(cannot("read", path), error);
+    return content;
+  }
+
+  Result<std::string> read_link(const std::string& path) override {
+    std::string target(256, '\0');
+    for (;;) {
+      const ssize_t count = ::readlink(path.c_str(), target.data(), target.size());
+      if (count < 0) return fail_errno(cannot("read the symlink", path), errno);
+      if (static_cast<std::size_t>(count) < target.size()) {
+        target.resize(static_cast<std::size_t>(count));
+        return target;
+      }
+      target.resize(target.size() * 2);
+    }
+  }
+
+  Result<FastDigest> hash_fast(const std::string& path) override {
+    Result<Descriptor> file = open_regular(path, "read", 0);
+    if (!file) return std::unexpected(file.error());
+    FastHasher hasher;
+    const int error = read_pieces(file->get(), [&](std::string_view bytes) { hasher.update(bytes); });
+    if (error != 0) return fail_errno(cannot("read", path), error);
+    return hasher.digest();
+  }
+
+  Result<ContentDigests> hash_both(const std::string& path) override {
+    Result<Descriptor> file = open_regular(path, "read", 0);
+    if (!file) return std::unexpected(file.error());
+    FastHasher fast;
+    StrongHasher strong;
+    std::uint64_t size = 0;
+    const int error = read_pieces(file->get(), [&](std::string_view bytes) {
+      fast.update(bytes);
+      strong.update(bytes);
+      size += bytes.size();
+    });
+    if (error != 0) return fail_errno(cannot("read", path), error);
+    return ContentDigests{fast.digest(), strong.finish(), size};
+  }
+
+  // Linux stamps an inode with the time of the last timer tick, which is what this clock reads: a change after this
+  // call sees the same tick or a later one, so its ctime cannot be smaller. CLOCK_REALTIME runs ahead of the stamps by
+  // up to a tick, and a file that changed right after reading it could look older than it. Kernels with multigrain
+  // timestamps (6.13) stamp finer at times, never below this clock. A file server stamps with a clock of its own:
+  // there this is as exact as that clock is synchronised.
+  std::int64_t change_clock_ns() override {
+    timespec now = {};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  }
+
+  Status write(const std::string& path, std::string_view content, std::uint32_t mode) override {
+    Result<PendingFile> file = PendingFile::create(path);
+    if (!file) return std::unexpected(file.error());
+    const int error = write_all(file->descriptor(), content);
+    if (error != 0) return file->error(error);
+    return file->publish(mode);
+  }
+
+  Status copy(const std::string& from, const std::string& to, std::uint32_t mode) override {
+    Result<Descriptor> source = open_regular(from, "copy", O_NOFOLLOW);
+    if (!source) return std::unexpected(source.error());
+    Result<PendingFile> file = PendingFile::create(to);
+    if (!file) return std::unexpected(file.error());
+    bool writing = false;
+    const int error = copy_bytes(source->get(), file->descriptor(), writing);
+    if (error != 0) return fail_errno(writing ? cannot("write", to) : cannot("read", from), error);
+    return file->publish(mode);
+  }
+
+  Status make_directories(const std::string& path, std::uint32_t mode) override {
+    const int error = make_directories_at(path, mode);
+    if (error != 0) return fail_errno(cannot("make the directory", path), error);
+    return {};
+  }
+
+  Status make_symlink(const std::string& target, const std::string& path) override {
+    const std::string temporary = temporary_name(path);
+    int error = ::symlink(target.c_str(), temporary.c_str()) == 0 ? 0 : errno;
+    if (error == ENOENT && !target.empty()) {
+      error = make_directories_at(parent_of(path), 0755);
+      if (error == 0 && ::symlink(target.c_str(), temporary.c_str()) != 0) error = errno;
+    }
+    if (error != 0) return fail_errno(cannot("make the symlink", path), error);
+    error = ::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+    if (error == EISDIR) {
+      std::string failed;
+      error = remove_tree(path, failed);
+      if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+    }
+    if (error == 0) return {};
+    ::unlink(temporary.c_str());
+    return fail_errno(cannot("make the symlink", path), error);
+  }
+
+  Status set_mode(const std::string& path, std::uint32_t mode) override {
+    if (::fchmodat(AT_FDCWD, path.c_str(), mode, AT_SYMLINK_NOFOLLOW) == 0) return {};
+    return fail_errno(cannot("set the mode of", path), errno);
+  }
+
+  Status set_mtime(const std::string& path, std::int64_t mtime_ns) override {
+    constexpr std::int64_t second = 1'000'000'000;
+    const std::int64_t below = ((mtime_ns % second) + second) % second;
+    const std::array<timespec, 2> times = {timespec{0, UTIME_OMIT}, timespec{(mtime_ns - below) / second, below}};
+    if (::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) == 0) return {};
+    return fail_errno(cannot("set the time of", path), errno);
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    return fail_errno(cannot("rename", from) + " to `" + to + "`", errno);
+  }
+
+  Status remove(const std::string& path) override {
+    std::string failed;
+    const int error = remove_tree(path, failed);
+    if (error != 0) return fail_errno(cannot("remove", failed), error);
+    return {};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Disk> make_real_disk() {
+  return std::make_unique<RealDisk>();
+}
+
+}  // namespace trilock

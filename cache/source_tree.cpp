@@ -1,0 +1,110 @@
+#include "cache/source_tree.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/selection.hpp"
+#include "cache/tree_cache.hpp"
+
+namespace trilock {
+
+struct SourceTree::Impl {
+  TreeCache cache;
+};
+
+SourceTree::SourceTree(Disk& disk, std::string root)
+    : impl_(std::unique_ptr<Impl>(new Impl{TreeCache(disk, std::move(root))})) {}
+SourceTree::~SourceTree() = default;
+
+Disk& SourceTree::disk() const {
+  return impl_->cache.disk();
+}
+const std::string& SourceTree::root() const {
+  return impl_->cache.root();
+}
+std::string SourceTree::absolute(const std::string& path) const {
+  return impl_->cache.absolute(path);
+}
+
+void SourceTree::remember(std::vector<FileDigest> known) {
+  impl_->cache.remember(std::move(known));
+}
+std::vector<FileDigest> SourceTree::take_new_digests() {
+  return impl_->cache.take_new_digests();
+}
+
+Result<FileStat> SourceTree::stat(const std::string& path) {
+  return impl_->cache.stat(path);
+}
+bool SourceTree::exists(const std::string& path) {
+  return impl_->cache.stat(path).has_value();
+}
+Result<std::vector<DirEntry>> SourceTree::list(const std::string& path) {
+  return impl_->cache.list(path);
+}
+
+Result<std::string> SourceTree::read(const std::string& path) {
+  Disk& disk = impl_->cache.disk();
+  const std::string absolute = impl_->cache.absolute(path);
+  // Reading a fifo would wait for somebody to write into it.
+  const Result<FileStat> there = disk.stat_following(absolute);
+  if (there && there->type == FileType::other) {
+    return fail(ErrorKind::io, "cannot read `" + path + "`: not a regular file");
+  }
+  Result<std::string> content = disk.read(absolute);
+  if (!content) return std::unexpected(impl_->cache.as_seen(std::move(content.error()), path));
+  return content;
+}
+
+Result<std::string> SourceTree::read_link(const std::string& path) {
+  Result<std::string> target = impl_->cache.disk().read_link(impl_->cache.absolute(path));
+  if (!target) return std::unexpected(impl_->cache.as_seen(std::move(target.error()), path));
+  return target;
+}
+
+Result<FastDigest> SourceTree::digest(const std::string& path) {
+  Result<ContentDigests> digests = impl_->cache.digest(path, TreeCache::Want::fast);
+  if (!digests) return std::unexpected(std::move(digests.error()));
+  return digests->fast;
+}
+
+Result<ContentDigests> SourceTree::strong_digest(const std::string& path) {
+  return impl_->cache.digest(path, TreeCache::Want::both);
+}
+
+Result<std::vector<std::string>> SourceTree::select(std::span<const InputPattern> patterns,
+                                                    std::span<const std::string> skip) {
+  return Selection(*this, patterns, skip).run();
+}
+
+namespace {
+
+Status walk_into(SourceTree& tree, const std::string& dir, std::vector<SourceTree::Found>& found) {
+  Result<std::vector<DirEntry>> names = tree.list(dir);
+  if (!names) return std::unexpected(std::move(names.error()));
+  for (const DirEntry& entry : *names) {
+    if (entry.name == ".trilock") continue;
+    found.push_back({join_path(dir, entry.name), entry.type});
+    if (entry.type != FileType::directory) continue;
+    const std::string below = found.back().path;
+    Status walked = walk_into(tree, below, found);
+    if (!walked) return walked;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<SourceTree::Found>> SourceTree::walk(const std::string& dir) {
+  std::vector<Found> found;
+  Status walked = walk_into(*this, dir, found);
+  if (!walked) return std::unexpected(std::move(walked.error()));
+  std::ranges::sort(found, {}, &Found::path);
+  return found;
+}
+
+void SourceTree::forget(const std::string& path) {
+  impl_->cache.forget(path);
+}
+
+}  // namespace trilock

@@ -3,7 +3,9 @@
 //
 // A digest is remembered across runs only when the file's ctime lies before the file system's clock at the moment
 // hashing began; a later write then gets a later ctime, so a change in the same tick cannot be missed (the problem
-// that git's documentation calls racy).
+// that git's documentation calls racy). A ctime of whole seconds may come from a file system that keeps no finer ones
+// and must be two seconds older than the clock. What these rules cannot see: a write that was under way when hashing
+// began, and stores to mapped memory.
 //
 // Paths are relative to the workspace ("" is the workspace), or absolute for files outside it.
 // Thread rule: all functions may be called from any thread at once.
@@ -49,12 +51,17 @@ class SourceTree {
   Result<std::vector<DirEntry>> list(const std::string& path);
   Result<std::string> read(const std::string& path);  // not remembered
   Result<std::string> read_link(const std::string& path);
-  Result<FastDigest> digest(const std::string& path);  // of a file's bytes, following symlinks
+  // Of a file's bytes, following symlinks; where a symlink leads is looked at every time.
+  Result<FastDigest> digest(const std::string& path);
   Result<ContentDigests> strong_digest(const std::string& path);
 
-  // The files and symlinks that the patterns select, sorted, unique. Later patterns win. Directories named `.git` and
-  // `.trilock` are never entered. A pattern without special characters that names a directory selects all below it.
+  // The files and symlinks that the patterns select, sorted, unique. Later patterns win. A walk passes over everything
+  // named `.git` or `.trilock`. A pattern without special characters that names a directory selects, or excludes, all
+  // below it; one that names nothing is ErrorKind::not_found, "input `x` does not exist".
   // `skip` holds paths (with all below them) that are never selected: outputs of the node itself.
+  //
+  // A symlink is an input itself, of which the text of its target counts and not what it leads to: a walk does not
+  // follow it. The part of a pattern before its first special character is resolved as the system resolves paths.
   Result<std::vector<std::string>> select(std::span<const InputPattern> patterns, std::span<const std::string> skip);
 
   // All that is below a directory, sorted by path, directories included, `.trilock` excluded. Relative to the
@@ -65,7 +72,8 @@ class SourceTree {
   };
   Result<std::vector<Found>> walk(const std::string& dir);
 
-  // Forgets stat, listing and digest of a path, of all below it, and the listings of its parents: it was written.
+  // Forgets stat, listing and digest of a path and of all below it, stat and listing of the directories above it: it
+  // was written. Paths that lead to the same files through a symlinked directory must be forgotten by themselves.
   void forget(const std::string& path);
 
  private:

@@ -1,0 +1,285 @@
+// The life of the state database: made when first written to, set aside when damaged, written behind the callers'
+// backs. Two locks, never held together by one thread for long: `queue_lock` guards what waits to be written, so that
+// recording never waits for the disk; `tables_lock` guards the connection.
+#include "cache/state_db.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cache/file_system.hpp"
+#include "cache/result_codec.hpp"
+#include "cache/state_tables.hpp"
+
+namespace trilock {
+namespace {
+
+constexpr std::size_t batch_rows = 512;
+constexpr std::chrono::milliseconds batch_delay{100};
+constexpr std::string_view in_memory = ":memory:";
+
+Error in_context(std::string_view path, const Error& error) {
+  return {error.kind, fmt::format("state database `{}`: {}", path, error.message), error.help};
+}
+
+}  // namespace
+
+struct StateDb::Impl {
+  explicit Impl(std::string database_path) : path(std::move(database_path)) {}
+
+  Status open_tables();
+  Status open_existing();
+  Status set_aside(std::string_view reason);
+  template <class Rows, class Query>
+  Result<Rows> read(Query query);
+  template <class Write>
+  Status write(Write write);
+  void queue_row(StateRow row);
+  void write_batches();
+  Status flush();
+
+  const std::string path;
+
+  std::mutex tables_lock;
+  std::unique_ptr<StateTables> tables;  // null while there is no file
+  std::string warning;
+
+  std::mutex queue_lock;
+  std::condition_variable wake;     // the writer: there is something to do
+  std::condition_variable settled;  // those who flush: a batch is done
+  std::vector<StateRow> queue;
+  std::uint64_t recorded = 0;  // rows ever queued
+  std::uint64_t finished = 0;  // of those, written or lost
+  std::uint64_t wanted = 0;    // `finished` that someone waits for
+  std::optional<Error> error;  // the first since the last flush
+  bool stopping = false;
+  std::thread writer;
+};
+
+// --- the file. All of these are called with tables_lock held. ---
+
+Status StateDb::Impl::open_tables() {
+  if (tables) return {};
+  if (path != in_memory) {
+    std::error_code ignored;  // SQLite says what is wrong when the directory is not there
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  }
+  Result<std::unique_ptr<StateTables>> opened = StateTables::open(path);
+  if (!opened) return std::unexpected(opened.error());
+  tables = std::move(*opened);
+  return {};
+}
+
+Status StateDb::Impl::open_existing() {
+  Status status = open_tables();
+  if (status || status.error().kind != ErrorKind::corrupt) return status;
+  return set_aside(status.error().message);
+}
+
+// Afterwards there is no file, and the next write makes one. A log that stayed behind would be replayed into it, so
+// it goes along.
+Status StateDb::Impl::set_aside(std::string_view reason) {
+  tables.reset();
+  if (path == in_memory) return {};
+  const std::string broken = path + ".broken";
+  std::error_code code;
+  std::filesystem::rename(path, broken, code);
+  if (code && code != std::errc::no_such_file_or_directory) {
+    return fail_errno(fmt::format("cannot set `{}` aside", path), code.value());
+  }
+  std::filesystem::remove(broken + "-wal", code);
+  std::filesystem::rename(path + "-wal", broken + "-wal", code);
+  std::filesystem::remove(path + "-wal", code);
+  std::filesystem::remove(path + "-shm", code);
+  warning = fmt::format(
+      "the state database `{}` was damaged ({}) and has been set aside; nodes will be looked at afresh", path, reason);
+  return {};
+}
+
+template <class Rows, class Query>
+Result<Rows> StateDb::Impl::read(Query query) {
+  const std::lock_guard lock(tables_lock);
+  if (!tables) return Rows{};
+  Result<Rows> rows = query(*tables);
+  if (rows) return rows;
+  if (rows.error().kind != ErrorKind::corrupt) return std::unexpected(in_context(path, rows.error()));
+  const Status status = set_aside(rows.error().message);
+  if (!status) return std::unexpected(status.error());
+  return Rows{};
+}
+
+// A database that turns out to be damaged is set aside and the rows go into a new one.
+template <class Write>
+Status StateDb::Impl::write(Write write) {
+  const std::lock_guard lock(tables_lock);
+  for (bool again = false;; again = true) {
+    Status status = open_tables();
+    if (status) status = write(*tables);
+    if (status) return {};
+    if (again || status.error().kind != ErrorKind::corrupt) return std::unexpected(in_context(path, status.error()));
+    if (Status aside = set_aside(status.error().message); !aside) return aside;
+  }
+}
+
+// --- the writer ---
+
+void StateDb::Impl::queue_row(StateRow row) {
+  const std::lock_guard lock(queue_lock);
+  queue.push_back(std::move(row));
+  ++recorded;
+  if (!writer.joinable()) writer = std::thread([this] { write_batches(); });
+  if (queue.size() == 1 || queue.size() == batch_rows) wake.notify_one();
+}
+
+void StateDb::Impl::write_batches() {
+  std::unique_lock lock(queue_lock);
+  for (;;) {
+    wake.wait(lock, [this] { return stopping || !queue.empty(); });
+    if (queue.empty()) return;
+    wake.wait_for(lock, batch_delay, [this] { return stopping || wanted > finished || queue.size() >= batch_rows; });
+    std::vector<StateRow> batch = std::exchange(queue, {});
+    lock.unlock();
+    const Status status = write([&](StateTables& to) { return to.write(batch); });
+    lock.lock();
+    finished += batch.size();
+    if (!status && !error) error = status.error();
+    settled.notify_all();
+  }
+}
+
+Status StateDb::Impl::flush() {
+  std::unique_lock lock(queue_lock);
+  const std::uint64_t all = recorded;
+  if (finished < all) {
+    wanted = std::max(wanted, all);
+    wake.notify_one();
+    settled.wait(lock, [&] { return finished >= all; });
+  }
+  if (std::optional<Error> first = std::exchange(error, std::nullopt)) return std::unexpected(*first);
+  return {};
+}
+
+// --- the contract ---
+
+StateDb::StateDb(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+StateDb::~StateDb() {
+  {
+    const std::lock_guard lock(impl_->queue_lock);
+    impl_->stopping = true;
+  }
+  impl_->wake.notify_one();
+  if (impl_->writer.joinable()) impl_->writer.join();
+}
+
+Result<std::unique_ptr<StateDb>> StateDb::open(const std::string& path, std::string& warning) {
+  auto impl = std::make_unique<Impl>(path);
+  if (path != in_memory) {
+    const std::string_view network = network_file_system_of(path);
+    if (!network.empty()) {
+      return fail(ErrorKind::invalid,
+                  fmt::format("the state database `{}` cannot be kept on a file system of type {}", path, network),
+                  "set the environment variable TRILOCK_STATE_DIR to a directory on a local disk");
+    }
+  }
+  std::error_code code;
+  if (path == in_memory || std::filesystem::exists(path, code)) {
+    const Status status = impl->open_existing();
+    if (!status) return std::unexpected(in_context(path, status.error()));
+  }
+  warning = std::exchange(impl->warning, {});
+  return std::unique_ptr<StateDb>(new StateDb(std::move(impl)));
+}
+
+std::string StateDb::take_warning() {
+  const std::lock_guard lock(impl_->tables_lock);
+  return std::exchange(impl_->warning, {});
+}
+
+Result<std::vector<FileDigest>> StateDb::file_digests() {
+  return impl_->read<std::vector<FileDigest>>([](StateTables& tables) { return tables.file_digests(); });
+}
+
+Result<std::vector<StoredResult>> StateDb::results() {
+  return impl_->read<std::vector<StoredResult>>([](StateTables& tables) { return tables.results(); });
+}
+
+Result<std::optional<ActionResult>> StateDb::result(const std::string& label) {
+  using Row = std::optional<ResultRow>;
+  const Result<Row> row = impl_->read<Row>([&](StateTables& tables) { return tables.result(label); });
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return std::nullopt;
+  Result<ActionResult> result = decode((*row)->essence);
+  Result<ActionResult> detail = decode((*row)->detail);
+  if (!result || !detail || result->key != (*row)->key || detail->key != (*row)->key) return std::nullopt;
+  result->out = std::move(detail->out);
+  result->err = std::move(detail->err);
+  result->explanation = std::move(detail->explanation);
+  return std::move(*result);
+}
+
+Result<std::vector<StoredAnswer>> StateDb::answers() {
+  return impl_->read<std::vector<StoredAnswer>>([](StateTables& tables) { return tables.answers(); });
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> StateDb::durations() {
+  using Rows = std::vector<std::pair<std::string, std::uint64_t>>;
+  return impl_->read<Rows>([](StateTables& tables) { return tables.durations(); });
+}
+
+Result<std::vector<RunRow>> StateDb::runs(std::size_t newest) {
+  return impl_->read<std::vector<RunRow>>([=](StateTables& tables) { return tables.runs(newest); });
+}
+
+Result<std::vector<RunNodeRow>> StateDb::run_nodes(std::int64_t run) {
+  return impl_->read<std::vector<RunNodeRow>>([=](StateTables& tables) { return tables.run_nodes(run); });
+}
+
+void StateDb::record_digests(std::vector<FileDigest> rows) {
+  for (FileDigest& row : rows) impl_->queue_row(std::move(row));
+}
+
+void StateDb::record_result(std::string label, const ActionResult& result) {
+  impl_->queue_row(
+      ResultRow{std::move(label), result.key, encode(result, ResultPart::essence), encode(result, ResultPart::detail)});
+}
+
+void StateDb::forget_result(std::string label) {
+  impl_->queue_row(ForgottenResult{std::move(label)});
+}
+
+void StateDb::record_answer(StoredAnswer answer) {
+  impl_->queue_row(std::move(answer));
+}
+
+Result<std::int64_t> StateDb::begin_run(std::int64_t started_ms) {
+  std::int64_t id = 0;
+  const Status status = impl_->write([&](StateTables& tables) -> Status {
+    const Result<std::int64_t> inserted = tables.insert_run(started_ms);
+    if (!inserted) return std::unexpected(inserted.error());
+    id = *inserted;
+    return {};
+  });
+  if (!status) return std::unexpected(status.error());
+  return id;
+}
+
+void StateDb::record_run_node(RunNodeRow row) {
+  impl_->queue_row(std::move(row));
+}
+
+void StateDb::end_run(RunRow row) {
+  impl_->queue_row(row);
+}
+
+Status StateDb::flush() {
+  return impl_->flush();
+}
+
+}  // namespace trilock

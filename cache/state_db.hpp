@@ -1,8 +1,8 @@
 // `.trilock/state.db`: the index of one workspace. Deleting it costs time, never correctness. The only user of SQLite;
 // the tables are documented in cache/schema.sql, which is compiled in.
 //
-// Thread rule: `record_*` may be called from any thread and only queue; one background thread writes batches in one
-// transaction each. Reads happen before the run, on one thread.
+// Thread rule: all functions may be called from any thread at once. `record_*` only queue; one background thread,
+// started by the first of them, writes batches in one transaction each. Reads see what was flushed.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,12 @@
 
 namespace trilock {
 
-// The last successful result of a node.
+// The last successful result of a node. It is left encoded, so that loading every result costs one scan, and nodes
+// decode their own on their own threads.
 struct StoredResult {
   std::string label;
-  ActionResult result;
+  FastDigest key;
+  std::string bytes;  // decode() gives the result without out, err and explanation; see StateDb::result
 };
 
 // The answer of a tool to a question, with what it depends on. See rules/rule.hpp.
@@ -34,7 +36,7 @@ struct RunRow {
   std::int64_t id = 0;
   std::int64_t started_ms = 0;  // since the epoch
   std::int64_t duration_ms = 0;
-  int exit_code = 0;
+  int exit_code = 0;  // -1: the run was cut short
 };
 
 struct RunNodeRow {
@@ -48,34 +50,43 @@ struct RunNodeRow {
 
 class StateDb {
  public:
-  // `path` may be ":memory:". A file that is no database, is corrupt or has an older schema is set aside as
-  // `<path>.broken` and a new one is made; `warning` then says so.
+  // `path` may be ":memory:". A file that does not exist is only made by the first record. One that is no database, is
+  // damaged or has another schema version is set aside as `<path>.broken`; damage that only shows while reading is
+  // handled the same way then, and the read gives nothing. ErrorKind::invalid on a network file system.
   static Result<std::unique_ptr<StateDb>> open(const std::string& path, std::string& warning);
-  ~StateDb();
+  ~StateDb();  // flushes
+  StateDb(const StateDb&) = delete;
+  StateDb& operator=(const StateDb&) = delete;
+
+  // What was set aside since the last call, and since `open`, as a text for the user; "" for nothing.
+  [[nodiscard]] std::string take_warning();
 
   Result<std::vector<FileDigest>> file_digests();
   Result<std::vector<StoredResult>> results();
-  Result<std::optional<StoredResult>> result(const std::string& label);
+  // With out, err and explanation. None when there is no result of that node, or it is damaged.
+  Result<std::optional<ActionResult>> result(const std::string& label);
   Result<std::vector<StoredAnswer>> answers();
-  // The mean duration of the last runs of each node that ran, by label, in milliseconds.
+  // The mean duration of the last five times that each node ran, by label, in milliseconds.
   Result<std::vector<std::pair<std::string, std::uint64_t>>> durations();
-  Result<std::vector<RunRow>> runs(std::size_t newest);
-  Result<std::vector<RunNodeRow>> run_nodes(std::int64_t run);
+  // The last hundred runs are kept, and their nodes.
+  Result<std::vector<RunRow>> runs(std::size_t newest);         // newest first
+  Result<std::vector<RunNodeRow>> run_nodes(std::int64_t run);  // in the order in which they were recorded
 
   void record_digests(std::vector<FileDigest> rows);
-  void record_result(StoredResult result);
+  void record_result(std::string label, const ActionResult& result);
   void forget_result(std::string label);
   void record_answer(StoredAnswer answer);
-  // Returns the id of the run.
+  // Returns the id of the run. Writes at once.
   Result<std::int64_t> begin_run(std::int64_t started_ms);
   void record_run_node(RunNodeRow row);
   void end_run(RunRow row);
-  // Blocks until all that was recorded is on disk.
+  // Blocks until all that was recorded is handed to the operating system; a crash of the machine may still take the
+  // newest batches away, whole. The first error since the last flush; the rows of a batch that failed are gone.
   Status flush();
 
  private:
-  StateDb();
   struct Impl;
+  explicit StateDb(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

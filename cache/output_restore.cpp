@@ -1,0 +1,180 @@
+// Putting outputs back in two steps. First every file that differs is copied out of the blobs and verified, in
+// `.trilock/tmp` of the workspace, where no glob and no listing of a node that runs at the same time can see it; so a
+// missing or damaged blob and a full disk are found while nothing has changed. Then the copies are renamed into place.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cache/hash.hpp"
+#include "cache/output_check.hpp"
+#include "cache/outputs.hpp"
+
+namespace trilock {
+namespace {
+
+constexpr std::uint32_t owner_access = 0700;
+
+class Restoration {
+ public:
+  Restoration(SourceTree& tree, BlobStore& blobs, std::string stage)
+      : tree_(tree), disk_(tree.disk()), blobs_(blobs), stage_(std::move(stage)) {}
+
+  Status find_differences(std::span<const OutputSpec> outputs, std::span<const OutputEntry> entries);
+  Status run();
+
+ private:
+  struct Work {
+    Difference difference;
+    std::string staged;  // absolute; of a file whose bytes are needed
+  };
+
+  Status stage_files();
+  Status apply(const Work& work);
+  Status write_file(const Work& work);
+  Status make_room(const Difference& difference);
+  Status unlock_parent(std::string_view path);
+  Status settle_directories();
+
+  SourceTree& tree_;
+  Disk& disk_;
+  BlobStore& blobs_;
+  std::string stage_;
+  std::span<const OutputEntry> entries_;
+  std::vector<Work> work_;
+  std::map<std::string, std::uint32_t, std::less<>> directories_;  // whose mode is set at the end: path -> mode
+};
+
+bool needs_bytes(const Difference& difference) {
+  if (difference.entry == nullptr || difference.entry->type != EntryType::file) return false;
+  return difference.kind != Difference::Kind::mode;
+}
+
+Status Restoration::find_differences(std::span<const OutputSpec> outputs, std::span<const OutputEntry> entries) {
+  entries_ = entries;
+  return each_difference(tree_, outputs, entries, [this](const Difference& difference) {
+    std::string staged;
+    if (needs_bytes(difference)) staged = fmt::format("{}/{}", stage_, work_.size());
+    work_.push_back({difference, std::move(staged)});
+    return true;
+  });
+}
+
+Status Restoration::run() {
+  if (work_.empty()) return {};
+  if (Status cleared = disk_.remove(stage_); !cleared) return cleared;  // what an interrupted run left
+  Status status = stage_files();
+  for (const Work& work : work_) {
+    if (status) status = apply(work);
+  }
+  // Also after a failure: a directory that was opened for writing must not stay so.
+  Status settled = settle_directories();
+  (void)disk_.remove(stage_);
+  return status ? settled : status;
+}
+
+Status Restoration::stage_files() {
+  for (const Work& work : work_) {
+    if (work.staged.empty() || blobs_.has(work.difference.entry->blob)) continue;
+    return fail(ErrorKind::not_found, fmt::format("cannot restore `{}`: blob `{}` is not in the cache",
+                                                  work.difference.path, work.difference.entry->blob.hex()));
+  }
+  for (const Work& work : work_) {
+    if (work.staged.empty()) continue;
+    const OutputEntry& entry = *work.difference.entry;
+    const Status status = blobs_.restore(entry.blob, work.staged, entry.mode);
+    if (status) continue;
+    const Error& error = status.error();
+    return fail(error.kind, fmt::format("cannot restore `{}`: {}", entry.path, error.message), error.help);
+  }
+  return {};
+}
+
+Status Restoration::apply(const Work& work) {
+  const Difference& difference = work.difference;
+  if (Status status = unlock_parent(parent_path(difference.path)); !status) return status;
+  const std::string path = tree_.absolute(difference.path);
+  if (difference.kind == Difference::Kind::extra) return disk_.remove(path);
+  const OutputEntry& entry = *difference.entry;
+  if (entry.type == EntryType::directory) directories_[entry.path] = entry.mode;
+  if (difference.kind == Difference::Kind::mode) {
+    if (entry.type == EntryType::directory) return disk_.set_mode(path, entry.mode | owner_access);
+    return disk_.set_mode(path, entry.mode);
+  }
+  if (Status status = make_room(difference); !status) return status;
+  switch (entry.type) {
+    case EntryType::file:
+      return write_file(work);
+    case EntryType::symlink:
+      return disk_.make_symlink(entry.symlink_target, path);
+    case EntryType::directory:
+      break;
+  }
+  return disk_.make_directories(path, entry.mode | owner_access);
+}
+
+// A file or symlink takes the place of another in one step; a directory cannot be replaced so, nor replace anything.
+Status Restoration::make_room(const Difference& difference) {
+  const std::string path = tree_.absolute(difference.path);
+  if (difference.kind == Difference::Kind::type) {
+    const bool was_directory = difference.type == FileType::directory;
+    if (was_directory || difference.entry->type == EntryType::directory) return disk_.remove(path);
+  }
+  if (difference.kind == Difference::Kind::missing) {
+    const std::string_view parent = parent_path(difference.path);
+    if (!parent.empty()) return disk_.make_directories(tree_.absolute(std::string(parent)));
+  }
+  return {};
+}
+
+Status Restoration::write_file(const Work& work) {
+  const std::string path = tree_.absolute(work.difference.path);
+  const Status renamed = disk_.rename(work.staged, path);
+  // The output may be on another file system than `.trilock`.
+  if (!renamed && renamed.error().kind == ErrorKind::io) {
+    return disk_.copy(work.staged, path, work.difference.entry->mode);
+  }
+  return renamed;
+}
+
+// A recorded directory may be read-only.
+Status Restoration::unlock_parent(std::string_view path) {
+  if (path.empty() || directories_.contains(path)) return {};
+  const auto recorded = std::ranges::lower_bound(
+      entries_, path, {}, [](const OutputEntry& entry) -> std::string_view { return entry.path; });
+  if (recorded == entries_.end() || recorded->path != path) return {};
+  const Result<FileStat> stat = tree_.stat(recorded->path);
+  if (!stat || (stat->mode & owner_access) == owner_access) return {};
+  directories_[recorded->path] = recorded->mode;
+  return disk_.set_mode(tree_.absolute(recorded->path), recorded->mode | owner_access);
+}
+
+// From the innermost outwards, since a directory that loses its permissions hides what is below it.
+Status Restoration::settle_directories() {
+  Status first;
+  for (auto directory = directories_.rbegin(); directory != directories_.rend(); ++directory) {
+    Status status = disk_.set_mode(tree_.absolute(directory->first), directory->second);
+    if (!status && first) first = std::move(status);
+  }
+  return first;
+}
+
+}  // namespace
+
+Status restore_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputSpec> outputs,
+                       std::span<const OutputEntry> entries) {
+  if (outputs.empty()) return {};
+  const std::string unusable = unusable_entry(outputs, entries);
+  if (!unusable.empty()) return fail(ErrorKind::corrupt, "stored outputs cannot be used: " + unusable);
+  for (const OutputSpec& output : outputs) tree.forget(output.path);
+  // Two nodes never share an output, so its name tells the stages of nodes that are restored at once apart.
+  const std::string name = fast_digest(outputs.front().path).hex();
+  Restoration restoration(tree, blobs, tree.absolute(".trilock/tmp/restore-" + name));
+  if (Status status = restoration.find_differences(outputs, entries); !status) return status;
+  const Status status = restoration.run();
+  for (const OutputSpec& output : outputs) tree.forget(output.path);
+  return status;
+}
+
+}  // namespace trilock

@@ -1,0 +1,79 @@
+// The tables of cache/schema.sql as typed rows: every query of the state database. What happens when one fails, and on
+// which thread they run, is decided in cache/state_db.cpp.
+// Errors are those of cache/sqlite.hpp; a row of an impossible form is ErrorKind::corrupt.
+// Thread rule: one thread at a time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cache/sqlite.hpp"
+#include "cache/state_db.hpp"
+
+namespace trilock {
+
+inline constexpr std::int64_t schema_version = 1;
+
+struct ResultRow {
+  std::string label;
+  FastDigest key;
+  std::string essence;
+  std::string detail;
+};
+
+struct ForgottenResult {
+  std::string label;
+};
+
+// Anything that is written behind the caller's back.
+using StateRow = std::variant<FileDigest, ResultRow, ForgottenResult, StoredAnswer, RunNodeRow, RunRow>;
+
+class StateTables {
+ public:
+  // Makes the file and the tables when there are none. ErrorKind::corrupt when the file is not ours or is of another
+  // version; ErrorKind::invalid when its file system cannot hold it.
+  static Result<std::unique_ptr<StateTables>> open(const std::string& path);
+
+  Result<std::vector<FileDigest>> file_digests();
+  Result<std::vector<StoredResult>> results();
+  Result<std::optional<ResultRow>> result(std::string_view label);
+  Result<std::vector<StoredAnswer>> answers();
+  Result<std::vector<std::pair<std::string, std::uint64_t>>> durations();
+  Result<std::vector<RunRow>> runs(std::size_t newest);
+  Result<std::vector<RunNodeRow>> run_nodes(std::int64_t run);
+
+  Result<std::int64_t> insert_run(std::int64_t started_ms);
+  // All rows in order, or none.
+  Status write(std::span<const StateRow> rows);
+
+ private:
+  enum Query : std::size_t;
+  static constexpr std::size_t query_count = 20;
+
+  explicit StateTables(Database database);
+  Status set_up();
+  Status create();
+  Result<Statement*> query(Query which);
+  Status write_all(std::span<const StateRow> rows);
+  Status write_row(const FileDigest& row);
+  Status write_row(const ResultRow& row);
+  Status write_row(const ForgottenResult& row);
+  Status write_row(const StoredAnswer& row);
+  Status write_row(const RunNodeRow& row);
+  Status write_row(const RunRow& row);
+  Result<std::int64_t> next_node_id(std::int64_t run);
+
+  Database database_;
+  std::array<Statement, query_count> kept_;  // prepared when first used
+  std::int64_t node_run_ = -1;               // the run that next_node_ belongs to
+  std::int64_t next_node_ = 0;
+};
+
+}  // namespace trilock

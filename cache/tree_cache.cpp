@@ -1,0 +1,336 @@
+#include "cache/tree_cache.hpp"
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+namespace trilock {
+
+namespace {
+
+// Whether a digest that was begun at `clock_ns` of a file with this ctime holds for as long as the stat stays the
+// same: only then does every later change get a ctime that is larger than this one.
+//
+// A ctime of whole seconds may come from a file system that keeps no finer ones (ext3, ext4 with small inodes), which
+// rounds a later change down to the same value; two seconds are more than any of those rounds away.
+bool is_durable(std::int64_t ctime_ns, std::int64_t clock_ns) {
+  constexpr std::int64_t second = 1'000'000'000;
+  return ctime_ns + (ctime_ns % second == 0 ? 2 * second : 0) < clock_ns;
+}
+
+bool is_below(std::string_view path, std::string_view dir) {
+  if (dir.empty()) return !path.empty() && path[0] != '/';
+  return path.size() > dir.size() && path.starts_with(dir) && (path[dir.size()] == '/' || dir.back() == '/');
+}
+
+}  // namespace
+
+// Exclusive use of an entry or a listing. It is held under the lock of its shard, except inside `outside`.
+template <class Slot>
+class TreeCache::Claim {
+ public:
+  Claim(Shard& shard, std::unique_lock<std::mutex> lock, Slot& slot)
+      : shard_(shard), lock_(std::move(lock)), slot_(slot) {
+    if (slot.claimed) {
+      ++shard.waiting;
+      shard.released.wait(lock_, [&] { return !slot.claimed; });
+      --shard.waiting;
+    }
+    slot.claimed = true;
+  }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  ~Claim() {
+    slot_.claimed = false;
+    if (std::exchange(slot_.forgotten, false)) slot_.forget();
+    if (shard_.waiting > 0) shard_.released.notify_all();
+  }
+  Slot* operator->() { return &slot_; }
+  Slot& operator*() { return slot_; }
+  Shard& shard() { return shard_; }
+
+  // Work on the disk, without the lock. The slot must not be touched in it.
+  template <class Work>
+  auto outside(Work work) {
+    lock_.unlock();
+    auto result = work();
+    lock_.lock();
+    return result;
+  }
+
+ private:
+  Shard& shard_;
+  std::unique_lock<std::mutex> lock_;
+  Slot& slot_;
+};
+
+void TreeCache::Entry::drop_digests() {
+  has_fast = durable = false;
+  strong.reset();
+}
+
+// Digests that hold by stat survive, to be checked against the next stat.
+void TreeCache::Entry::forget() {
+  if (target) {
+    Entry followed = std::move(*target);
+    *this = std::move(followed);
+  }
+  const bool keep = has_fast && durable;
+  if (!keep) drop_digests();
+  known = keep ? Known::remembered : Known::nothing;
+}
+
+void TreeCache::Entry::see(const FileStat& now) {
+  if (known == Known::remembered && now.type == FileType::symlink) {
+    // The row was of the file behind the symlink.
+    auto followed = std::make_unique<Entry>(std::move(*this));
+    followed->claimed = followed->forgotten = false;
+    target = std::move(followed);
+    drop_digests();
+  } else if (known != Known::remembered || stat != now) {
+    drop_digests();
+  }
+  stat = now;
+  known = Known::present;
+}
+
+TreeCache::Directory& TreeCache::Shard::directory(std::string_view path) {
+  const auto found = directories.find(path);
+  return found != directories.end() ? found->second : directories[std::string(path)];
+}
+
+TreeCache::TreeCache(Disk& disk, std::string root) : disk_(disk), root_(std::move(root)) {
+  while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
+}
+
+std::string TreeCache::absolute(std::string_view path) const {
+  if (path.starts_with('/')) return std::string(path);
+  if (path.empty()) return root_;
+  std::string result = root_;
+  if (result != "/") result += '/';
+  return result.append(path);
+}
+
+Error TreeCache::as_seen(Error error, std::string_view path) const {
+  const std::string inside = "`" + absolute(path) + "`";
+  const std::size_t at = error.message.find(inside);
+  if (at != std::string::npos) {
+    error.message.replace(at + 1, inside.size() - 2, path.empty() ? std::string_view(".") : path);
+  }
+  return error;
+}
+
+// An absolute path of the workspace and the relative one are the same entry.
+std::string_view TreeCache::key_of(std::string_view path) const {
+  if (!path.starts_with('/') || root_ == "/") return path;
+  if (path == root_) return "";
+  return path.starts_with(root_) && path[root_.size()] == '/' ? path.substr(root_.size() + 1) : path;
+}
+
+TreeCache::Place TreeCache::place_of(std::string_view key) {
+  const std::size_t slash = key.rfind('/');
+  if (slash == std::string_view::npos) return {"", key};
+  return {key.substr(0, slash == 0 ? 1 : slash), key.substr(slash + 1)};
+}
+
+TreeCache::Shard& TreeCache::shard_of(std::string_view dir) {
+  return shards_[NameHash()(dir) % shards_.size()];
+}
+
+TreeCache::Entry& TreeCache::entry_of(Shard& shard, const Place& place) {
+  auto& entries = shard.directory(place.dir).entries;
+  const auto found = entries.find(place.name);
+  return found != entries.end() ? found->second : entries[std::string(place.name)];
+}
+
+void TreeCache::remember(std::vector<FileDigest> known) {
+  for (FileDigest& row : known) {
+    const Place place = place_of(key_of(row.path));
+    Shard& shard = shard_of(place.dir);
+    const std::lock_guard lock(shard.mutex);
+    Entry& entry = entry_of(shard, place);
+    entry.stat = row.stat;
+    entry.fast = row.fast;
+    entry.strong = row.has_strong ? std::make_unique<StrongDigest>(row.strong) : nullptr;
+    entry.has_fast = entry.durable = true;
+    entry.known = Known::remembered;
+  }
+}
+
+std::vector<FileDigest> TreeCache::take_new_digests() {
+  std::vector<FileDigest> rows;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    std::ranges::move(shard.fresh, std::back_inserter(rows));
+    shard.fresh.clear();
+  }
+  return rows;
+}
+
+// Makes the entry present, or gives the error of its stat.
+Status TreeCache::settle(Claim<Entry>& claim, std::string_view key) {
+  if (claim->known == Known::present) return {};
+  if (claim->known == Known::absent) {
+    return fail_errno("cannot stat `" + std::string(key.empty() ? "." : key) + "`", ENOENT);
+  }
+  Result<FileStat> now = claim.outside([&] { return disk_.stat(absolute(key)); });
+  if (now) {
+    claim->see(*now);
+    return {};
+  }
+  if (now.error().kind == ErrorKind::not_found) {
+    claim->drop_digests();
+    claim->known = Known::absent;
+  }
+  return std::unexpected(as_seen(std::move(now.error()), key));
+}
+
+Result<FileStat> TreeCache::stat(std::string_view path) {
+  const std::string_view key = key_of(path);
+  const Place place = place_of(key);
+  Shard& shard = shard_of(place.dir);
+  std::unique_lock lock(shard.mutex);
+  Entry& entry = entry_of(shard, place);
+  Claim<Entry> claim(shard, std::move(lock), entry);
+  Status settled = settle(claim, key);
+  if (!settled) return std::unexpected(std::move(settled.error()));
+  return claim->stat;
+}
+
+Result<std::vector<DirEntry>> TreeCache::list(std::string_view path) {
+  const std::string_view key = key_of(path);
+  Shard& shard = shard_of(key);
+  std::unique_lock lock(shard.mutex);
+  Listing& listing = shard.directory(key).listing;
+  Claim<Listing> claim(shard, std::move(lock), listing);
+  if (!claim->names) {
+    Result<std::vector<DirEntry>> names = claim.outside([&] { return disk_.list(absolute(key)); });
+    if (!names) return std::unexpected(as_seen(std::move(names.error()), key));
+    claim->names = std::make_unique<std::vector<DirEntry>>(std::move(*names));
+  }
+  return *claim->names;
+}
+
+// Hashes what `slot` stands for, until the file was the same before and after: an editor may be saving it just now.
+// A file that never rests gets the digest of the last attempt, which is not kept for later runs.
+Status TreeCache::hash(Claim<Entry>& claim, Entry& slot, std::string_view key, Want want) {
+  struct Hashed {
+    ContentDigests digests;
+    FileStat stat;
+    bool durable = false;
+  };
+  constexpr int attempts = 3;
+  const std::string path = absolute(key);
+  Result<Hashed> hashed = claim.outside([&, before = slot.stat]() mutable -> Result<Hashed> {
+    Hashed result;
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      const std::int64_t began_ns = disk_.change_clock_ns();
+      if (want == Want::both) {
+        Result<ContentDigests> both = disk_.hash_both(path);
+        if (!both) return std::unexpected(std::move(both.error()));
+        result.digests = *both;
+      } else {
+        Result<FastDigest> fast = disk_.hash_fast(path);
+        if (!fast) return std::unexpected(std::move(fast.error()));
+        result.digests.fast = *fast;
+      }
+      Result<FileStat> after = disk_.stat_following(path);
+      if (!after) return std::unexpected(std::move(after.error()));
+      result.stat = *after;
+      if (*after == before) {
+        result.durable = is_durable(after->ctime_ns, began_ns);
+        break;
+      }
+      before = *after;
+    }
+    return result;
+  });
+  if (!hashed) return std::unexpected(as_seen(std::move(hashed.error()), key));
+  slot.stat = hashed->stat;
+  slot.fast = hashed->digests.fast;
+  slot.strong = want == Want::both ? std::make_unique<StrongDigest>(hashed->digests.strong) : nullptr;
+  slot.has_fast = true;
+  slot.durable = hashed->durable;
+  if (slot.durable) {
+    claim.shard().fresh.push_back({std::string(key), slot.stat, slot.fast, hashed->digests.strong, want == Want::both});
+  }
+  return {};
+}
+
+Result<ContentDigests> TreeCache::digest(std::string_view path, Want want) {
+  const std::string_view key = key_of(path);
+  const Place place = place_of(key);
+  Shard& shard = shard_of(place.dir);
+  std::unique_lock lock(shard.mutex);
+  Entry& entry = entry_of(shard, place);
+  Claim<Entry> claim(shard, std::move(lock), entry);
+  Status settled = settle(claim, key);
+  if (!settled) return std::unexpected(std::move(settled.error()));
+  Entry* slot = &entry;
+  if (entry.stat.type == FileType::symlink) {
+    // What a symlink leads to may be written without its own path being forgotten, so it is looked at every time.
+    if (!entry.target) entry.target = std::make_unique<Entry>();
+    slot = entry.target.get();
+    Result<FileStat> now = claim.outside([&] { return disk_.stat_following(absolute(key)); });
+    if (!now) return std::unexpected(as_seen(std::move(now.error()), key));
+    slot->forget();
+    slot->see(*now);
+  }
+  if (slot->stat.type == FileType::other) {
+    return fail(ErrorKind::io, "cannot read `" + std::string(key) + "`: not a regular file");
+  }
+  if (!slot->has_fast || (want == Want::both && !slot->strong)) {
+    Status hashed = hash(claim, *slot, key, want);
+    if (!hashed) return std::unexpected(std::move(hashed.error()));
+  }
+  ContentDigests result{slot->fast, {}, slot->stat.size};
+  if (slot->strong) result.strong = *slot->strong;
+  return result;
+}
+
+template <class Slot>
+void TreeCache::forget_slot(Slot& slot) {
+  if (slot.claimed) {
+    slot.forgotten = true;
+  } else {
+    slot.forget();
+  }
+}
+
+void TreeCache::forget_below(std::string_view key) {
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    auto& directories = shard.directories;
+    for (auto it = directories.lower_bound(key); it != directories.end(); ++it) {
+      if (!key.empty() && !it->first.starts_with(key)) break;
+      if (it->first != key && !is_below(it->first, key)) continue;
+      forget_slot(it->second.listing);
+      for (auto& [name, entry] : it->second.entries) forget_slot(entry);
+    }
+  }
+}
+
+// Writing a path may have made the directories above it, too.
+void TreeCache::forget_above(std::string_view key) {
+  for (std::string_view path = key;;) {
+    const Place place = place_of(path);
+    Shard& shard = shard_of(place.dir);
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.directories.find(place.dir);
+    if (found != shard.directories.end()) {
+      const auto entry = found->second.entries.find(place.name);
+      if (entry != found->second.entries.end()) forget_slot(entry->second);
+      forget_slot(found->second.listing);
+    }
+    if (path == place.dir) return;
+    path = place.dir;
+  }
+}
+
+void TreeCache::forget(std::string_view path) {
+  const std::string_view key = key_of(path);
+  forget_below(key);
+  forget_above(key);
+}
+
+}  // namespace trilock

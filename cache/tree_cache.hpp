@@ -1,0 +1,113 @@
+// What SourceTree remembers: one entry a path, held by directory. A directory keeps the entries of its names together,
+// so that names are stored without their directory, and so that many stats of one directory can be taken relative to
+// one open descriptor.
+//
+// Thread rule: all functions may be called from any thread at once. A thread that needs the disk for an entry claims
+// it and leaves the lock; others that want the same entry wait, so that nothing is read twice.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/source_tree.hpp"
+
+namespace trilock {
+
+class TreeCache {
+ public:
+  TreeCache(Disk& disk, std::string root);
+
+  [[nodiscard]] Disk& disk() const { return disk_; }
+  [[nodiscard]] const std::string& root() const { return root_; }
+  [[nodiscard]] std::string absolute(std::string_view path) const;
+
+  void remember(std::vector<FileDigest> known);
+  [[nodiscard]] std::vector<FileDigest> take_new_digests();
+
+  Result<FileStat> stat(std::string_view path);
+  Result<std::vector<DirEntry>> list(std::string_view path);
+  enum class Want : std::uint8_t { fast, both };
+  Result<ContentDigests> digest(std::string_view path, Want want);
+  void forget(std::string_view path);
+
+  // The error of a disk with the path as the caller knows it, relative to the workspace.
+  [[nodiscard]] Error as_seen(Error error, std::string_view path) const;
+
+ private:
+  enum class Known : std::uint8_t {
+    nothing,
+    remembered,  // `stat` and digests come from before; they hold if the file has that stat now
+    absent,
+    present,
+  };
+  struct Entry {
+    FileStat stat;
+    FastDigest fast;
+    std::unique_ptr<StrongDigest> strong;
+    std::unique_ptr<Entry> target;  // of a symlink: the file that it leads to
+    Known known = Known::nothing;
+    bool has_fast = false;
+    bool durable = false;  // the digests hold for as long as the stat stays the same
+    bool claimed = false;
+    bool forgotten = false;  // while it was claimed
+
+    void forget();
+    void see(const FileStat& now);
+    void drop_digests();
+  };
+  struct Listing {
+    std::unique_ptr<std::vector<DirEntry>> names;
+    bool claimed = false;
+    bool forgotten = false;
+
+    void forget() { names.reset(); }
+  };
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+  struct Directory {
+    std::unordered_map<std::string, Entry, NameHash, std::equal_to<>> entries;  // none is ever erased
+    Listing listing;
+  };
+  struct Shard {
+    std::mutex mutex;
+    std::condition_variable released;
+    std::size_t waiting = 0;
+    std::map<std::string, Directory, std::less<>> directories;  // sorted: what is below a path is one range
+    std::vector<FileDigest> fresh;
+
+    Directory& directory(std::string_view path);
+  };
+  struct Place {  // of an entry
+    std::string_view dir;
+    std::string_view name;
+  };
+  template <class Slot>
+  class Claim;
+
+  [[nodiscard]] std::string_view key_of(std::string_view path) const;
+  [[nodiscard]] static Place place_of(std::string_view key);
+  [[nodiscard]] Shard& shard_of(std::string_view dir);
+  static Entry& entry_of(Shard& shard, const Place& place);
+  template <class Slot>
+  static void forget_slot(Slot& slot);
+  void forget_below(std::string_view key);
+  void forget_above(std::string_view key);
+  Status settle(Claim<Entry>& claim, std::string_view key);
+  Status hash(Claim<Entry>& claim, Entry& slot, std::string_view key, Want want);
+
+  Disk& disk_;
+  std::string root_;
+  std::array<Shard, 32> shards_;
+};
+
+}  // namespace trilock
