@@ -1,0 +1,252 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+
+#include "cache/glob.hpp"
+#include "rules/condition.hpp"
+#include "rules/rule.hpp"
+
+namespace trilock {
+namespace {
+
+// What the readers below share: where they read from, what they fill, where they report.
+struct Reader {
+  const Target& target;
+  PlanContext& context;
+  Node& node;
+
+  [[nodiscard]] const ConfigTable& table() const { return target.table; }
+  [[nodiscard]] Place place(std::string_view key) const { return place_of(target.table, key, target.place); }
+  [[nodiscard]] std::uint64_t integer_or(std::string_view key, std::uint64_t fallback) const {
+    const Config* value = target.table.find(key);
+    const std::int64_t* number = value == nullptr ? nullptr : std::get_if<std::int64_t>(&value->data);
+    return number == nullptr || *number < 0 ? fallback : static_cast<std::uint64_t>(*number);
+  }
+  // The strings of an array with their places.
+  [[nodiscard]] std::vector<std::pair<std::string, Place>> literals(std::string_view key) const;
+};
+
+std::vector<std::pair<std::string, Place>> Reader::literals(std::string_view key) const {
+  std::vector<std::pair<std::string, Place>> result;
+  const Config* value = table().find(key);
+  const ConfigArray* array = value == nullptr ? nullptr : value->array();
+  if (array == nullptr) return result;
+  for (const Config& element : *array)
+    if (const Text* text = element.text()) result.emplace_back(text->literal, element.place);
+  return result;
+}
+
+// A pattern of `inputs` as a pattern over paths of the workspace; "" after an error.
+std::string workspace_pattern(std::string_view dir, std::string_view pattern, Place place, Diagnostics& diagnostics) {
+  if (const std::string problem = check_pattern(pattern); !problem.empty()) {
+    diagnostics.error(place, fmt::format("malformed pattern `{}`: {}", pattern, problem));
+    return {};
+  }
+  if (pattern.starts_with('/') || is_literal_pattern(pattern)) {
+    const std::size_t errors = diagnostics.error_count();
+    const std::string path = workspace_path(dir, pattern, place, diagnostics);
+    if (diagnostics.error_count() != errors) return {};
+    return path.empty() ? "**" : quote_pattern(path);
+  }
+  // Steps upwards are taken before the first wildcard, where a path is a path. Further on they have no meaning.
+  const std::string_view prefix = literal_prefix(pattern);
+  const std::size_t errors = diagnostics.error_count();
+  std::string full = quote_pattern(workspace_path(dir, prefix, place, diagnostics));
+  if (diagnostics.error_count() != errors) return {};
+  for (std::string_view rest = pattern.substr(prefix.size()); !rest.empty();) {
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    const std::string_view part = rest.substr(0, slash);
+    rest.remove_prefix(std::min(slash + 1, rest.size()));
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      diagnostics.error(place, fmt::format("`..` follows a wildcard in `{}`", pattern));
+      return {};
+    }
+    if (!full.empty()) full += '/';
+    full += part;
+  }
+  return full;
+}
+
+void read_inputs(Reader& reader) {
+  for (const auto& [written, place] : reader.literals("inputs")) {
+    const bool exclude = written.starts_with('!');
+    const std::string_view pattern = std::string_view(written).substr(exclude ? 1 : 0);
+    if (pattern.empty()) {
+      reader.context.diagnostics.error(place, "an input pattern is empty");
+      continue;
+    }
+    std::string full = workspace_pattern(reader.node.dir, pattern, place, reader.context.diagnostics);
+    if (!full.empty()) reader.node.inputs.push_back({std::move(full), exclude, place});
+  }
+}
+
+bool contains_path(std::string_view directory, std::string_view path) {
+  return path == directory || (path.starts_with(directory) && path.size() > directory.size() &&
+                               path[directory.size()] == '/');
+}
+
+void add_output(Reader& reader, std::string name, const Config& value) {
+  const Text* text = value.text();
+  if (text == nullptr) return;
+  Diagnostics& diagnostics = reader.context.diagnostics;
+  if (text->literal.empty()) {
+    diagnostics.error(value.place, "the path of an output is empty");
+    return;
+  }
+  const std::size_t errors = diagnostics.error_count();
+  std::string path = workspace_path(reader.node.dir, text->literal, value.place, diagnostics);
+  if (diagnostics.error_count() != errors) return;
+  if (path.empty()) {
+    diagnostics.error(value.place, fmt::format("output `{}` is the workspace itself", text->literal),
+                      "an output is replaced as a whole; name a file or a directory of its own");
+    return;
+  }
+  for (const std::string_view reserved : {".trilock", ".git"})
+    if (contains_path(reserved, path)) {
+      diagnostics.error(value.place, fmt::format("output `{}` is in `{}`, which is not for nodes", text->literal, reserved));
+      return;
+    }
+  for (const OutputSpec& other : reader.node.outputs) {
+    if (!contains_path(other.path, path) && !contains_path(path, other.path)) continue;
+    const std::string message = other.path == path
+                                    ? fmt::format("output `{}` is named twice", path)
+                                    : fmt::format("outputs `{}` and `{}` lie one in the other", other.path, path);
+    diagnostics.error(value.place, message).notes.push_back({"the other one is here", other.place});
+    return;
+  }
+  reader.node.outputs.push_back({std::move(name), std::move(path), value.place});
+}
+
+void read_outputs(Reader& reader) {
+  const Config* outputs = reader.table().find("outputs");
+  if (outputs == nullptr) return;
+  if (const ConfigArray* array = outputs->array())
+    for (const Config& value : *array) add_output(reader, "", value);
+  if (const ConfigTable* named = outputs->table())
+    for (const ConfigEntry& entry : named->entries) add_output(reader, entry.key, entry.value);
+}
+
+bool is_variable_name(std::string_view name) {
+  return !name.empty() && name.find('=') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+// Where every name of the environment comes from; a name has one source.
+void read_environment(Reader& reader) {
+  Node& node = reader.node;
+  Diagnostics& diagnostics = reader.context.diagnostics;
+  std::vector<std::pair<std::string, std::string_view>> seen;
+  const auto claim = [&](const std::string& name, std::string_view key, Place place) {
+    if (!is_variable_name(name)) {
+      diagnostics.error(place, fmt::format("`{}` is no name of an environment variable", name));
+      return false;
+    }
+    for (const auto& [other, other_key] : seen) {
+      if (other != name) continue;
+      if (other_key != key)
+        diagnostics.error(place, fmt::format("`{}` is in both `{}` and `{}`", name, other_key, key),
+                          "a variable has one source; remove it from one of them");
+      return false;
+    }
+    seen.emplace_back(name, key);
+    return true;
+  };
+  for (auto& [name, value] : text_table_of(reader.table(), "env"))
+    if (claim(name, "env", reader.place("env"))) node.env.emplace_back(name, std::move(value));
+  for (const auto& [name, place] : reader.literals("pass-env"))
+    if (claim(name, "pass-env", place)) node.pass_env.push_back(name);
+  for (const auto& [name, place] : reader.literals("secret-env"))
+    if (claim(name, "secret-env", place)) node.secret_env.push_back(name);
+  std::ranges::sort(node.env, {}, &std::pair<std::string, Text>::first);
+  std::ranges::sort(node.pass_env);
+  std::ranges::sort(node.secret_env);
+}
+
+void read_pool(Reader& reader) {
+  Node& node = reader.node;
+  node.pool = literal_or(reader.table(), "pool", "");
+  node.weight = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(reader.integer_or("weight", 1), 1, 0xffffffff));
+  if (node.pool.empty()) return;
+  const std::vector<Pool>& pools = reader.context.pipeline.pools;
+  const auto pool = std::ranges::find(pools, node.pool, &Pool::name);
+  if (pool == pools.end()) {
+    std::vector<std::string_view> names;
+    for (const Pool& known : pools) names.push_back(known.name);
+    std::string help = did_you_mean(node.pool, names);
+    if (help.empty()) help = "declare it: `[pools]` with `" + node.pool + " = 1`";
+    reader.context.diagnostics.error(reader.place("pool"), fmt::format("unknown pool `{}`", node.pool), std::move(help));
+  } else if (node.weight > pool->slots) {
+    reader.context.diagnostics
+        .error(reader.place("weight"), fmt::format("a weight of {} never fits into pool `{}`, which has {} {}", node.weight,
+                                                   node.pool, pool->slots, pool->slots == 1 ? "slot" : "slots"))
+        .notes.push_back({"the pool is declared here", pool->place});
+  }
+}
+
+void read_condition(Reader& reader) {
+  const Config* when = reader.table().find("when");
+  const Text* text = when == nullptr ? nullptr : when->text();
+  if (text == nullptr) return;
+  reader.node.when = parse_condition(*text);
+  if (!reader.node.when)
+    reader.context.diagnostics.error(when->place, fmt::format("`{}` is no condition", to_source(*text)),
+                                     "expected `${…} == \"…\"` or `${…} != \"…\"`");
+}
+
+CachePolicy read_cache_policy(const ConfigTable& table) {
+  const Config* value = table.find("cache");
+  if (value == nullptr) return CachePolicy::shared;
+  if (value->text() != nullptr) return CachePolicy::local;
+  const bool* flag = std::get_if<bool>(&value->data);
+  return flag != nullptr && !*flag ? CachePolicy::none : CachePolicy::shared;
+}
+
+void read_dependencies(Reader& reader) {
+  for (const auto& [label, place] : reader.literals("needs"))
+    reader.node.dependencies.push_back({label, DependencyKind::needs, place});
+  for (const auto& [label, place] : reader.literals("after"))
+    reader.node.dependencies.push_back({label, DependencyKind::after, place});
+  for (const ConfigEntry& entry : reader.table().entries) add_references(entry.value, reader.node);
+}
+
+// One edge of each kind to each node; of equal ones the first of the file stays, for messages.
+void sort_dependencies(std::vector<Dependency>& dependencies) {
+  const auto order = [](const Dependency& d) {
+    return std::tuple<std::string_view, DependencyKind>(d.label, d.kind);
+  };
+  std::ranges::stable_sort(dependencies, {}, order);
+  const auto repeated = std::ranges::unique(dependencies, {}, order);
+  dependencies.erase(repeated.begin(), repeated.end());
+}
+
+}  // namespace
+
+Node plan_node(const Target& target, std::uint32_t target_index, PlanContext& context) {
+  const std::span<const Rule* const> rules = registry();
+  const auto rule = std::ranges::find(rules, std::string_view(target.rule), &Rule::name);
+  assert(rule != rules.end() && "the loader reports unknown rules");
+
+  Node node;
+  node.label = target.label;
+  node.rule = static_cast<std::uint32_t>(rule - rules.begin());
+  node.target = target_index;
+  node.place = target.place;
+  node.description = literal_or(target.table, "description", "");
+  Reader reader{target, context, node};
+  node.dir = workspace_path("", literal_or(target.table, "dir", ""), reader.place("dir"), context.diagnostics);
+  read_inputs(reader);
+  read_outputs(reader);
+  read_environment(reader);
+  read_pool(reader);
+  read_condition(reader);
+  node.timeout_ms = parse_duration_ms(literal_or(target.table, "timeout", "0s")).value_or(0);
+  node.retries = static_cast<std::uint32_t>(std::min<std::uint64_t>(reader.integer_or("retries", 0), 1000));
+  node.cache = read_cache_policy(target.table);
+  read_dependencies(reader);
+  (*rule)->plan(target, context, node);
+  sort_dependencies(node.dependencies);
+  return node;
+}
+
+}  // namespace trilock

@@ -25,7 +25,8 @@ namespace trilock {
 
 // A process that a rule wants to know something from: `go list`, `go env`, `docker version`. The engine answers from
 // memory when the question is the same and nothing that the answer depends on has changed, so a question costs no
-// process on a run with nothing to do. Equal questions of one run are asked once.
+// process on a run with nothing to do. Equal questions of one run are asked once. An answer with an exit code other
+// than 0 is never used by a later run.
 struct Question {
   std::vector<std::string> argv;  // argv[0] is an absolute path, or is looked up in PATH
   std::string dir;                // relative to the workspace
@@ -34,6 +35,7 @@ struct Question {
   std::vector<std::string> content_of;  // files by content; an absent file counts as absent
   std::vector<std::string> stat_of;     // files by stat: an index file of a store
   std::vector<std::string> listing_of;  // directories by the names and types in them
+  std::string also;                     // anything else, in a form that changes when it does
   // More files by content that are only known from the answer; they are checked when the answer is used again.
   std::function<std::vector<std::string>(std::string_view out)> learn = nullptr;
   bool every_run = false;  // the answer holds for one run only
@@ -131,7 +133,18 @@ std::string workspace_path(std::string_view dir, std::string_view path, Place pl
 // `path` as seen from `dir`, both relative to the workspace: ("a/b", "a/c/x") -> "../c/x".
 [[nodiscard]] std::string relative_to(std::string_view dir, std::string_view path);
 
+// A pattern that selects this path alone.
+[[nodiscard]] std::string quote_pattern(std::string_view path);
+
+// An absolute path as the source tree has it: relative when it lies in the workspace. `.` and `..` are resolved.
+[[nodiscard]] std::string tree_path(const SourceTree& tree, std::string_view absolute);
+
+// Makes a file an input of the action, with the files that it leads to when it is a symlink. What lies outside the
+// workspace counts by its content, as a field that is named by the way there: "../go.mod".
+Status add_file(SourceTree& tree, std::string path, Action& action);
+
 // Adds an edge for every reference in the value, however deep.
+// plan_node has done so for all keys of the table.
 void add_references(const Config& value, Node& node);
 void add_references(const Text& text, Node& node);
 

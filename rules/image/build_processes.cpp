@@ -1,0 +1,150 @@
+// The command lines of the three builders.
+//
+// buildah builds with its layer cache, so that a small change costs a small build. The configuration that comes out
+// names random intermediate images in its history, so the image that counts is a second commit without history: its
+// digest depends on the content of the layers alone, whatever was cached and whoever builds at the same time.
+#include <fmt/format.h>
+
+#include "rules/image/builder.hpp"
+
+namespace trilock {
+namespace {
+
+constexpr std::string_view commit_script = R"sh(layers=$1 iid=$2; shift 2
+container=
+trap 'if [ -n "$container" ]; then buildah rm "$container" >/dev/null; fi' EXIT
+trap 'exit 143' INT TERM
+id=$(cat "$layers")
+container=$(buildah from --pull=never "${id#sha256:}")
+buildah commit --quiet --format oci --timestamp 0 --omit-history --identity-label=false --iidfile "$iid" "$container" >/dev/null
+if [ $# -gt 0 ]; then buildah tag "$(cat "$iid")" "$@"; fi)sh";
+
+// The archive, in two steps: an OCI layout from the store, then a tar whose bytes depend on the image alone (sorted,
+// without times and owners). The id is known only when the build is done, so a shell puts it in.
+constexpr std::string_view docker_layout = R"sh(builder=$1 out=$2
+"$builder" save --output image.tar "$(cat iid)"
+skopeo copy --quiet --digestfile manifest docker-archive:image.tar oci:oci)sh";
+
+constexpr std::string_view containers_layout = R"sh(builder=$1 out=$2
+id=$(cat iid)
+"$builder" push --quiet --digestfile manifest "${id#sha256:}" oci:oci)sh";
+
+constexpr std::string_view pack_layout =
+    R"sh(tar --create --file "$out" --format=gnu --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+  --directory oci blobs index.json oci-layout)sh";
+
+std::string in_scratch(std::string_view name) {
+  return fmt::format("{}/{}", scratch_marker, name);
+}
+
+Process shell(std::string name, std::string_view script, std::vector<std::string> args) {
+  Process process{.name = std::move(name), .argv = {"sh", "-euc", std::string(script), "sh"}};
+  for (auto& arg : args) process.argv.push_back(std::move(arg));
+  process.dir = scratch_marker;
+  return process;
+}
+
+// Arguments that all builders have in common.
+void add_request(const BuildRequest& request, std::vector<std::string>& argv) {
+  argv.insert(argv.end(), {"--file", in_scratch("Dockerfile")});
+  if (!request.target.empty()) argv.insert(argv.end(), {"--target", request.target});
+  if (!request.platform.empty()) argv.insert(argv.end(), {"--platform", request.platform});
+  for (const auto& [name, value] : request.args) {
+    argv.insert(argv.end(), {"--build-arg", fmt::format("{}={}", name, value)});
+  }
+  for (const auto& [name, value] : request.labels) {
+    argv.insert(argv.end(), {"--label", fmt::format("{}={}", name, value)});
+  }
+}
+
+void add_tags(const BuildRequest& request, std::vector<std::string>& argv) {
+  for (const auto& tag : request.tags) argv.insert(argv.end(), {"--tag", tag});
+}
+
+void add_containers_build(const Builder& builder, const BuildRequest& request, std::vector<Process>& processes) {
+  const bool buildah = builder.kind == BuilderKind::buildah;
+  Process build{.name = builder.command + " build"};
+  build.argv = {builder.command,
+                "build",
+                "--format",
+                "oci",
+                "--timestamp",
+                "0",
+                "--identity-label=false",
+                "--pull=false",
+                buildah && request.layer_cache ? "--layers" : "--layers=false",
+                "--ignorefile",
+                in_scratch("ignore"),
+                "--iidfile",
+                in_scratch(buildah ? "layers" : "iid")};
+  add_request(request, build.argv);
+  if (!buildah) add_tags(request, build.argv);
+  build.argv.push_back(in_scratch("context"));
+  processes.push_back(std::move(build));
+  if (!buildah) return;
+  std::vector<std::string> args = {"layers", "iid"};
+  args.insert(args.end(), request.tags.begin(), request.tags.end());
+  processes.push_back(shell("buildah commit", commit_script, std::move(args)));
+}
+
+void add_docker_build(const Builder& builder, const BuildRequest& request, std::vector<Process>& processes) {
+  for (const BaseImage& base : request.bases) {
+    processes.push_back({.name = "docker tag",
+                         .argv = {builder.command, "tag", base.digest, pinned_name(BuilderKind::docker, base)},
+                         .quiet = true});
+  }
+  Process build{.name = "docker build", .argv = {builder.command}};
+  if (builder.buildx) {
+    build.argv.insert(build.argv.end(), {"buildx", "build", "--load", "--metadata-file", in_scratch("metadata.json")});
+    build.env = {{"BUILDX_NO_DEFAULT_ATTESTATIONS", "1", EnvClass::declared},
+                 {"SOURCE_DATE_EPOCH", "0", EnvClass::declared}};
+  } else {
+    build.argv.emplace_back("build");
+    build.env = {{"DOCKER_BUILDKIT", "1", EnvClass::declared}};
+  }
+  build.argv.insert(build.argv.end(), {"--progress=plain", "--iidfile", in_scratch("iid")});
+  add_request(request, build.argv);
+  add_tags(request, build.argv);
+  build.argv.push_back(in_scratch("context"));
+  processes.push_back(std::move(build));
+}
+
+void add_push(const Builder& builder, const BuildRequest& request, std::vector<Process>& processes) {
+  for (const auto& tag : request.tags) {
+    Process push{.name = builder.command + " push", .argv = {builder.command, "push"}};
+    if (builder.kind != BuilderKind::docker) {
+      push.argv.insert(push.argv.end(), {"--digestfile", in_scratch("manifest")});
+    }
+    push.argv.push_back(tag);
+    processes.push_back(std::move(push));
+  }
+}
+
+void add_archive(const Builder& builder, const BuildRequest& request, std::vector<Process>& processes) {
+  const bool docker = builder.kind == BuilderKind::docker;
+  const std::string script = fmt::format("{}\n{}", docker ? docker_layout : containers_layout, pack_layout);
+  const std::string out = fmt::format("{}/{}", workspace_marker, request.archive);
+  processes.push_back(shell("archive", script, {builder.command, out}));
+}
+
+}  // namespace
+
+std::vector<Process> build_processes(const Builder& builder, const BuildRequest& request) {
+  std::vector<Process> processes;
+  if (builder.kind == BuilderKind::docker) {
+    add_docker_build(builder, request, processes);
+  } else {
+    add_containers_build(builder, request, processes);
+  }
+  if (!request.archive.empty()) add_archive(builder, request, processes);
+  if (request.push) add_push(builder, request, processes);
+  return processes;
+}
+
+std::vector<std::string> helper_tools(const Builder& builder, const BuildRequest& request) {
+  if (request.archive.empty()) return {};
+  if (builder.kind == BuilderKind::docker) return {"skopeo", "tar"};
+  return {"tar"};
+}
+
+}  // namespace trilock

@@ -1,0 +1,26 @@
+// The rule `image`: builds a container image with docker, buildah or podman from a Dockerfile and a context. Why it
+// passes what it passes: docs/design/0002-images.md.
+#pragma once
+
+#include "rules/rule.hpp"
+
+namespace trilock {
+
+class ImageRule final : public Rule {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "image"; }
+  [[nodiscard]] std::string_view description() const override;
+  [[nodiscard]] std::span<const KeySpec> keys() const override;
+  // `digest`: of the configuration, by which every store names the image. `manifest-digest`: by which a registry does;
+  // only of an image that was pushed or archived. `ref`: `repository@manifest-digest` when pushed, else `digest`.
+  [[nodiscard]] std::span<const std::string_view> values() const override;
+  // Finds the nodes whose images the Dockerfile builds on.
+  void plan(const Target& target, PlanContext& context, Node& node) const override;
+  Result<Action> resolve(const Node& node, const Target& target, ResolveContext& context) const override;
+  Result<Collected> collect(const Node& node, const Action& action, const Run& run) const override;
+  // Whether the image and all its tags are in the store that it was built in.
+  Result<bool> probe(const Node& node, const Target& target, const ActionResult& result,
+                     ResolveContext& context) const override;
+};
+
+}  // namespace trilock

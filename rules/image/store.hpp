@@ -1,0 +1,18 @@
+// What a builder's store holds. All images of a store are asked for in one question, and the answer holds until the
+// store's own index changes, so an unchanged store costs no process. Thread rule: any thread.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "rules/image/builder.hpp"
+#include "rules/rule.hpp"
+#include "schemas/result.hpp"
+
+namespace trilock {
+
+// Whether the image of that id ("sha256:…") exists and has all the tags.
+[[nodiscard]] Result<bool> image_in_store(const Builder& builder, const std::string& id,
+                                          std::span<const std::string> tags, ResolveContext& context);
+
+}  // namespace trilock
