@@ -1,0 +1,59 @@
+// Removes what nodes made: the entries of their recorded results, and directories that are empty then. A file that no
+// result speaks of is never touched, so a source cannot be lost to an output that was declared by mistake.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "engine/cli/session.hpp"
+#include "schemas/json.hpp"
+
+namespace trilock::cli {
+namespace {
+
+// Deepest first: entries are sorted by path, so what is inside a directory comes after it.
+void remove_outputs(Workspace& workspace, const ActionResult& result, JsonArray& removed) {
+  for (auto entry = result.outputs.rbegin(); entry != result.outputs.rend(); ++entry) {
+    const std::string path = workspace.tree().absolute(entry->path);
+    const Result<FileStat> stat = workspace.disk().stat(path);
+    if (!stat) continue;
+    if (entry->type == EntryType::directory) {
+      if (stat->type == FileType::directory && ::rmdir(path.c_str()) == 0) removed.emplace_back(entry->path);
+      continue;
+    }
+    if (stat->type == FileType::directory) continue;
+    if (workspace.disk().remove(path)) removed.emplace_back(entry->path);
+  }
+}
+
+}  // namespace
+
+int clean_command(const Invocation& invocation) {
+  Session session;
+  if (const int code = open_workspace(invocation, Workspace::State::use, session); code != 0) return code;
+  const int loaded = load(invocation, session);
+  print_diagnostics(session);
+  if (loaded != 0) return loaded;
+  std::vector<NodeId> selected;
+  if (const int code = select(invocation, session, selected); code != 0) return code;
+
+  JsonArray removed;
+  for (const NodeId id : selected) {
+    const auto result = session.workspace->db().result(session.planned.graph.node(id).label);
+    if (result && *result) remove_outputs(*session.workspace, **result, removed);
+  }
+  std::reverse(removed.begin(), removed.end());
+  if (!invocation.json) {
+    for (const Json& path : removed) fmt::print("removed {}\n", *path.string());
+    if (removed.empty()) fmt::print("nothing to remove\n");
+    return exit_done;
+  }
+  JsonObject document;
+  document.set("version", 1);
+  document.set("removed", std::move(removed));
+  fmt::print("{}\n", write_json(Json(std::move(document)), 2));
+  return exit_done;
+}
+
+}  // namespace trilock::cli

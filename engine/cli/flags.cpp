@@ -1,0 +1,209 @@
+#include "engine/cli/flags.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "schemas/diagnostic.hpp"
+
+namespace trilock::cli {
+namespace {
+
+constexpr std::array flags = std::to_array<FlagSpec>({
+    {FlagId::directory, "-C,--directory", "DIR", "work in DIR instead of the current directory"},
+    {FlagId::file, "-f,--file", "FILE", "read FILE instead of the nearest trilock.toml; its folder is the workspace"},
+    {FlagId::json, "--json", "", "print JSON on standard output"},
+    {FlagId::var, "--var", "NAME=VALUE", "set a variable of the pipeline; may be repeated"},
+    {FlagId::var_file, "--var-file", "FILE", "set variables from a TOML file of NAME = VALUE lines; may be repeated"},
+    {FlagId::jobs, "-j,--jobs", "N", "run at most N nodes at a time (default: the number of processors)"},
+    {FlagId::keep_going, "-k,--keep-going", "", "after a failure go on with nodes that do not depend on it"},
+    {FlagId::force, "--force", "", "run the named nodes even if nothing changed"},
+    {FlagId::dry_run, "-n,--dry-run", "", "say what would run and why, and run nothing"},
+    {FlagId::no_wait, "--no-wait", "", "fail at once when another run owns the workspace"},
+    {FlagId::format, "--format", "FORMAT", "dot, mermaid or json (default: dot)"},
+    {FlagId::verbose, "-v,--verbose", "", "print a line for unchanged nodes too"},
+});
+
+constexpr std::array run_flags = {FlagId::jobs,     FlagId::keep_going, FlagId::force,   FlagId::dry_run,
+                                  FlagId::no_wait,  FlagId::json,       FlagId::verbose, FlagId::var,
+                                  FlagId::var_file, FlagId::directory,  FlagId::file};
+constexpr std::array graph_flags = {FlagId::format,   FlagId::json,      FlagId::var,
+                                    FlagId::var_file, FlagId::directory, FlagId::file};
+constexpr std::array show_flags = {FlagId::json, FlagId::var, FlagId::var_file, FlagId::directory, FlagId::file};
+
+constexpr std::array commands = std::to_array<CommandSpec>({
+    {Command::run, "run", "[LABEL|GLOB]...", "run what has changed; without labels every node", run_flags},
+    {Command::why, "why", "LABEL", "what the key of a node is made of, and what changed since its last run",
+     show_flags},
+    {Command::graph, "graph", "[LABEL|GLOB]...", "print the graph", graph_flags},
+    {Command::list, "list", "[LABEL|GLOB]...", "list nodes, rules and descriptions", show_flags},
+    {Command::check, "check", "", "load and plan the pipeline, run nothing", show_flags},
+    {Command::clean, "clean", "[LABEL|GLOB]...", "remove the outputs that nodes made, never sources", show_flags},
+});
+
+const FlagSpec& spec_of(FlagId id) {
+  return *std::find_if(flags.begin(), flags.end(), [&](const FlagSpec& f) { return f.id == id; });
+}
+
+std::string help_of_all() {
+  std::string text =
+      "trilock locks a Go team's development environment in three places at once: the container\n"
+      "image, the devcontainer, and the Terraform that puts it on a machine.\n\n"
+      "usage: trilock COMMAND [OPTION]... [LABEL]...\n\ncommands:\n";
+  for (const CommandSpec& command : commands) text += fmt::format("  {:<8} {}\n", command.name, command.summary);
+  text += "\n`trilock COMMAND --help` lists the options of a command. `trilock --version` prints the version.\n";
+  return text;
+}
+
+std::string help_of(const CommandSpec& command) {
+  std::string text = fmt::format("usage: trilock {} [OPTION]...{}{}\n\n{}\n\noptions:\n", command.name,
+                                 command.operands.empty() ? "" : " ", command.operands, command.summary);
+  for (const FlagId id : command.flags) {
+    const FlagSpec& flag = spec_of(id);
+    std::string names(flag.names);
+    if (const std::size_t comma = names.find(','); comma != std::string::npos) names.replace(comma, 1, ", ");
+    if (!flag.value.empty()) names += fmt::format(" {}", flag.value);
+    text += fmt::format("  {:<24} {}\n", names, flag.help);
+  }
+  text += fmt::format("  {:<24} {}\n", "-h, --help", "print this help");
+  return text;
+}
+
+std::unexpected<Error> usage(std::string message, std::string help = {}) {
+  return fail(ErrorKind::invalid, std::move(message), std::move(help));
+}
+
+// Values that CLI11 fills and that need a second look.
+struct Raw {
+  std::vector<std::string> vars;
+  std::string jobs;
+};
+
+void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
+  const std::string names(flag.names);
+  switch (flag.id) {
+    case FlagId::directory:
+      app.add_option(names, to.directory);
+      break;
+    case FlagId::file:
+      app.add_option(names, to.file);
+      break;
+    case FlagId::json:
+      app.add_flag(names, to.json);
+      break;
+    case FlagId::var:
+      app.add_option(names, raw.vars)->allow_extra_args(false);
+      break;
+    case FlagId::var_file:
+      app.add_option(names, to.var_files)->allow_extra_args(false);
+      break;
+    case FlagId::jobs:
+      app.add_option(names, raw.jobs);
+      break;
+    case FlagId::keep_going:
+      app.add_flag(names, to.keep_going);
+      break;
+    case FlagId::force:
+      app.add_flag(names, to.force);
+      break;
+    case FlagId::dry_run:
+      app.add_flag(names, to.dry_run);
+      break;
+    case FlagId::no_wait:
+      app.add_flag(names, to.no_wait);
+      break;
+    case FlagId::format:
+      app.add_option(names, to.format);
+      break;
+    case FlagId::verbose:
+      app.add_flag(names, to.verbose);
+      break;
+  }
+}
+
+Status check_values(const Raw& raw, Invocation& to) {
+  for (const std::string& var : raw.vars) {
+    const std::size_t equals = var.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return usage(fmt::format("`--var {}` has no value", var), "write `--var NAME=VALUE`");
+    to.vars.emplace_back(var.substr(0, equals), var.substr(equals + 1));
+  }
+  if (!raw.jobs.empty()) {
+    const auto parsed = std::from_chars(raw.jobs.data(), raw.jobs.data() + raw.jobs.size(), to.jobs);
+    if (parsed.ec != std::errc() || parsed.ptr != raw.jobs.data() + raw.jobs.size() || to.jobs == 0 || to.jobs > 4096)
+      return usage(fmt::format("`{}` is not a number of jobs", raw.jobs), "give a whole number from 1 to 4096");
+  }
+  constexpr std::array<std::string_view, 3> formats = {"dot", "mermaid", "json"};
+  if (std::find(formats.begin(), formats.end(), to.format) == formats.end())
+    return usage(fmt::format("unknown format `{}`", to.format), "choose dot, mermaid or json");
+  if (to.command == Command::why && to.labels.size() != 1) return usage("`trilock why` takes one label");
+  if (to.command == Command::check && !to.labels.empty()) return usage("`trilock check` takes no labels");
+  return {};
+}
+
+// CLI11 speaks of the first word that it does not know in its own way; ours has a suggestion.
+Error unknown_flag(const CommandSpec& command, const std::string& word) {
+  std::vector<std::string_view> names;
+  for (const FlagId id : command.flags) {
+    const std::string_view all = spec_of(id).names;
+    names.push_back(all.substr(all.find("--")));
+  }
+  std::string help = did_you_mean(word.substr(0, word.find('=')), names);
+  if (help.empty()) help = fmt::format("`trilock {} --help` lists the options", command.name);
+  return {ErrorKind::invalid, fmt::format("unknown option `{}`", word), help};
+}
+
+Result<Invocation> parse_command(const CommandSpec& command, std::vector<std::string> words) {
+  Invocation result;
+  result.command = command.command;
+  if (std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "-h" || w == "--help"; }) !=
+      words.end())
+    return Invocation{.command = Command::help, .help_text = help_of(command)};
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  Raw raw;
+  for (const FlagId id : command.flags) add_flag(app, spec_of(id), result, raw);
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return usage(error.what(), fmt::format("`trilock {} --help` lists the options", command.name));
+  }
+  for (const std::string& word : app.remaining()) {
+    if (word.size() > 1 && word.starts_with('-') && word != "--") return std::unexpected(unknown_flag(command, word));
+    if (word != "--") result.labels.push_back(word);
+  }
+  if (Status checked = check_values(raw, result); !checked) return std::unexpected(checked.error());
+  return result;
+}
+
+}  // namespace
+
+std::span<const FlagSpec> flag_table() {
+  return flags;
+}
+std::span<const CommandSpec> command_table() {
+  return commands;
+}
+
+Result<Invocation> parse_command_line(int argc, const char* const* argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words[0] == "-h" || words[0] == "--help" || words[0] == "help")
+    return Invocation{.command = Command::help, .help_text = help_of_all()};
+  if (words[0] == "--version")
+    return Invocation{.command = Command::help, .help_text = "trilock " TRILOCK_VERSION "\n"};
+  std::vector<std::string_view> names;
+  for (const CommandSpec& command : commands) {
+    if (command.name == words[0]) return parse_command(command, {words.begin() + 1, words.end()});
+    names.push_back(command.name);
+  }
+  std::string help = did_you_mean(words[0], names);
+  return usage(fmt::format("unknown command `{}`", words[0]),
+               help.empty() ? "`trilock` alone lists the commands" : help);
+}
+
+}  // namespace trilock::cli

@@ -1,0 +1,72 @@
+// The command line, from one table: commands, their flags, their help. What CLI11 parses, `--help` prints and
+// docs/cli.md lists all comes from here.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "schemas/result.hpp"
+
+namespace trilock::cli {
+
+enum class Command : std::uint8_t { help, run, why, graph, list, check, clean };
+
+enum class FlagId : std::uint8_t {
+  directory,
+  file,
+  json,
+  var,
+  var_file,
+  jobs,
+  keep_going,
+  force,
+  dry_run,
+  no_wait,
+  format,
+  verbose,
+};
+
+struct FlagSpec {
+  FlagId id;
+  std::string_view names;  // "-j,--jobs"
+  std::string_view value;  // "N"; "" for a switch
+  std::string_view help;
+};
+
+struct CommandSpec {
+  Command command;
+  std::string_view name;
+  std::string_view operands;  // "[LABEL|GLOB]…", "LABEL", ""
+  std::string_view summary;
+  std::span<const FlagId> flags;
+};
+
+[[nodiscard]] std::span<const FlagSpec> flag_table();
+[[nodiscard]] std::span<const CommandSpec> command_table();
+
+// What the user asked for.
+struct Invocation {
+  Command command = Command::help;
+  std::string help_text;  // for Command::help
+  std::vector<std::string> labels;
+  std::string directory;  // "" for the current one
+  std::string file;       // "" for the nearest trilock.toml
+  bool json = false;
+  std::vector<std::pair<std::string, std::string>> vars;
+  std::vector<std::string> var_files;
+  unsigned jobs = 0;  // 0: as many as there are processors
+  bool keep_going = false;
+  bool force = false;
+  bool dry_run = false;
+  bool no_wait = false;
+  bool verbose = false;
+  std::string format = "dot";
+};
+
+// An error of kind `invalid` is a usage error: exit code 2.
+[[nodiscard]] Result<Invocation> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace trilock::cli

@@ -1,0 +1,34 @@
+// The way through trilock, top to bottom: the command line names a command; a command opens the workspace, reads the
+// pipeline (schemas), plans its nodes (rules), links them (engine/graph), decides and runs (engine/run), and reports.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "engine/cli/session.hpp"
+
+int main(int argc, char** argv) {
+  using namespace trilock::cli;
+  const auto invocation = parse_command_line(argc, argv);
+  if (!invocation) {
+    print_error(invocation.error());
+    return exit_usage;
+  }
+  switch (invocation->command) {
+    case Command::help:
+      std::fputs(invocation->help_text.c_str(), stdout);
+      return exit_done;
+    case Command::run:
+      return run_command(*invocation);
+    case Command::why:
+      return why_command(*invocation);
+    case Command::graph:
+      return graph_command(*invocation);
+    case Command::list:
+      return list_command(*invocation);
+    case Command::check:
+      return check_command(*invocation);
+    case Command::clean:
+      return clean_command(*invocation);
+  }
+  return exit_usage;
+}

@@ -1,0 +1,133 @@
+#include "engine/cli/session.hpp"
+
+#include <fmt/format.h>
+
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "engine/cli/json_events.hpp"
+#include "schemas/config.hpp"
+#include "schemas/json.hpp"
+
+namespace trilock::cli {
+namespace {
+
+Result<std::string> working_directory(const Invocation& invocation) {
+  const std::string wanted = invocation.directory.empty() ? "." : invocation.directory;
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::canonical(wanted, error);
+  if (error) return fail_errno(fmt::format("cannot work in `{}`", wanted), error.value());
+  return path.string();
+}
+
+// The folder and the name of the pipeline file; both from `--file` when it is given.
+Result<std::pair<std::string, std::string>> find_pipeline(const Invocation& invocation, const std::string& cwd) {
+  if (!invocation.file.empty()) {
+    const std::filesystem::path file = std::filesystem::path(cwd) / invocation.file;
+    std::error_code error;
+    const std::filesystem::path folder = std::filesystem::canonical(file.parent_path(), error);
+    if (error) return fail_errno(fmt::format("cannot read `{}`", invocation.file), error.value());
+    return std::pair{folder.string(), file.filename().string()};
+  }
+  std::string root = find_workspace(cwd);
+  if (root.empty())
+    return fail(ErrorKind::not_found, fmt::format("no `trilock.toml` in `{}` or any folder above it", cwd),
+                "write one, or name a pipeline with `--file`");
+  return std::pair{std::move(root), std::string("trilock.toml")};
+}
+
+void read_var_file(const std::string& name, const std::string& cwd, Session& session, LoadOptions& options) {
+  const std::string path = name.starts_with('/') ? name : cwd + "/" + name;
+  Result<std::string> text = session.workspace->disk().read(path);
+  if (!text) {
+    session.diagnostics.error({}, text.error().message);
+    return;
+  }
+  const SourceId source = session.sources.add(name, std::move(*text));
+  for (const ConfigEntry& entry : read_toml(source, session.sources, session.diagnostics).entries) {
+    if (const Text* value = entry.value.text())
+      options.var_overrides.emplace_back(entry.key, value->literal);
+    else if (const auto* number = std::get_if<std::int64_t>(&entry.value.data))
+      options.var_overrides.emplace_back(entry.key, std::to_string(*number));
+    else if (const auto* truth = std::get_if<bool>(&entry.value.data))
+      options.var_overrides.emplace_back(entry.key, *truth ? "true" : "false");
+    else
+      session.diagnostics.error(entry.value.place, fmt::format("expected a string for `{}`, found {}", entry.key,
+                                                               describe(entry.value.type())));
+  }
+}
+
+}  // namespace
+
+void print_error(const Error& error) {
+  fmt::print(stderr, "error: {}\n", error.message);
+  if (!error.help.empty()) fmt::print(stderr, "  = help: {}\n", error.help);
+}
+
+void print_diagnostics(const Session& session) {
+  bool first = true;
+  for (const Diagnostic& diagnostic : session.diagnostics.all()) {
+    if (!first) std::fputc('\n', stderr);
+    first = false;
+    const std::string text = render(diagnostic, session.sources);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+}
+
+int open_workspace(const Invocation& invocation, Workspace::State state, Session& session) {
+  const Result<std::string> cwd = working_directory(invocation);
+  if (!cwd) {
+    print_error(cwd.error());
+    return exit_usage;
+  }
+  const auto found = find_pipeline(invocation, *cwd);
+  if (!found) {
+    print_error(found.error());
+    return exit_usage;
+  }
+  session.pipeline_path = found->second;
+  std::string warning;
+  Result<std::unique_ptr<Workspace>> workspace = Workspace::open(found->first, state, warning);
+  if (!workspace) {
+    print_error(workspace.error());
+    return exit_environment;
+  }
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  session.workspace = std::move(*workspace);
+  return exit_done;
+}
+
+int load(const Invocation& invocation, Session& session) {
+  LoadOptions options;
+  options.path = session.pipeline_path;
+  const std::string cwd = working_directory(invocation).value_or(session.workspace->root());
+  for (const std::string& name : invocation.var_files) read_var_file(name, cwd, session, options);
+  options.var_overrides.insert(options.var_overrides.end(), invocation.vars.begin(), invocation.vars.end());
+  session.planned = plan_pipeline(*session.workspace, options, session.sources, session.diagnostics);
+  return session.diagnostics.has_errors() ? exit_usage : exit_done;
+}
+
+int select(const Invocation& invocation, const Session& session, std::vector<NodeId>& selected) {
+  const Graph& graph = session.planned.graph;
+  std::vector<bool> chosen(graph.size(), invocation.labels.empty());
+  for (const std::string& label : invocation.labels) {
+    const std::vector<std::string> matches = match_labels(session.planned.pipeline, label);
+    if (matches.empty()) {
+      std::vector<std::string_view> names;
+      for (const Node& node : graph.nodes()) names.push_back(node.label);
+      std::string help = did_you_mean(label, names);
+      print_error({ErrorKind::invalid, fmt::format("no node is called `{}`", label),
+                   help.empty() ? "`trilock list` shows all nodes" : help});
+      return exit_usage;
+    }
+    for (const std::string& match : matches)
+      if (NodeId id{}; graph.find(match, id)) chosen[index_of(id)] = true;
+  }
+  for (std::size_t i = 0; i < chosen.size(); ++i)
+    if (chosen[i]) selected.push_back(static_cast<NodeId>(i));
+  return exit_done;
+}
+
+}  // namespace trilock::cli

@@ -1,0 +1,286 @@
+#include "engine/decision.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cache/outputs.hpp"
+#include "engine/resolver.hpp"
+#include "rules/rule.hpp"
+
+namespace trilock {
+namespace {
+
+const Rule& rule_of(const Node& node) {
+  return *registry()[node.rule];
+}
+
+// --- the conditions of running at all ---
+
+bool skip_for_dependencies(const RunState& state, NodeId id, Decision& decision) {
+  for (const NodeId dependency : state.graph.dependencies(id)) {
+    const FinishedNode& finished = state.finished[index_of(dependency)];
+    if (finished.usable()) continue;
+    const std::string& label = state.graph.node(dependency).label;
+    decision.next = Next::skip;
+    decision.blamed = finished.blamed.empty() ? label : finished.blamed;
+    if (finished.outcome == Outcome::skipped && finished.blamed.empty())
+      decision.reason = fmt::format("{} was skipped", label);
+    else if (finished.outcome == Outcome::waiting || decision.blamed == label)
+      decision.reason = fmt::format("{} {}", label,
+                                    finished.outcome == Outcome::waiting  ? "waits for approval"
+                                    : finished.outcome == Outcome::failed ? "failed"
+                                                                          : "was cancelled");
+    else
+      decision.reason = fmt::format("{} did not come out", decision.blamed);
+    if (finished.outcome == Outcome::skipped && finished.blamed.empty()) decision.blamed.clear();
+    return true;
+  }
+  return false;
+}
+
+bool skip_for_condition(const Node& node, Resolver& resolver, Decision& decision) {
+  if (!node.when) return false;
+  const std::string left = resolver.fill(node.when->left, node.dir);
+  const std::string right = resolver.fill(node.when->right, node.dir);
+  if ((left == right) == node.when->equal) return false;
+  decision.next = Next::skip;
+  decision.reason = fmt::format("`when` does not hold: \"{}\" {} \"{}\"", left, node.when->equal ? "==" : "!=", right);
+  return true;
+}
+
+// --- the action, complete ---
+
+void add_environment(const RunState& state, const Node& node, const Target& target, Resolver& resolver,
+                     Action& action) {
+  const auto set = [&](EnvVar variable) {
+    std::erase_if(action.env, [&](const EnvVar& other) { return other.name == variable.name; });
+    action.env.push_back(std::move(variable));
+  };
+  for (const std::string& name : node.pass_env)
+    if (auto value = state.environment.get(name)) set({name, std::move(*value), EnvClass::passed});
+  for (const std::string& name : node.secret_env)
+    if (auto value = state.environment.get(name)) set({name, std::move(*value), EnvClass::secret});
+  for (const auto& [name, text] : node.env) set({name, resolver.fill(text, node.dir), EnvClass::declared});
+  std::sort(action.env.begin(), action.env.end(), [](const EnvVar& a, const EnvVar& b) { return a.name < b.name; });
+  for (const auto& [name, value] : target.env_read) action.fields.push_back({"env." + name, value});
+}
+
+Status add_selected_inputs(RunState& state, const Node& node, Action& action) {
+  std::vector<std::string> own;
+  own.reserve(node.outputs.size());
+  for (const OutputSpec& output : node.outputs) own.push_back(output.path);
+  Result<std::vector<std::string>> selected = state.tree.select(node.inputs, own);
+  if (!selected) return std::unexpected(selected.error());
+  action.inputs.insert(action.inputs.end(), selected->begin(), selected->end());
+  std::sort(action.inputs.begin(), action.inputs.end());
+  action.inputs.erase(std::unique(action.inputs.begin(), action.inputs.end()), action.inputs.end());
+  return {};
+}
+
+Result<InputState> look_at(SourceTree& tree, const std::string& path) {
+  const Result<FileStat> stat = tree.stat(path);
+  if (!stat) return std::unexpected(stat.error());
+  InputState input{
+      .path = path, .type = EntryType::file, .mode = stat->mode & 0777, .content = {}, .symlink_target = {}};
+  if (stat->type == FileType::directory) {
+    input.type = EntryType::directory;
+    return input;
+  }
+  if (stat->type == FileType::symlink) {
+    Result<std::string> target = tree.read_link(path);
+    if (!target) return std::unexpected(target.error());
+    input.type = EntryType::symlink;
+    input.symlink_target = std::move(*target);
+    return input;
+  }
+  if (stat->type == FileType::other)
+    return fail(ErrorKind::invalid, fmt::format("input `{}` is neither a file, a directory nor a symlink", path));
+  const Result<FastDigest> digest = tree.digest(path);
+  if (!digest) return std::unexpected(digest.error());
+  input.content = *digest;
+  return input;
+}
+
+std::string digest_of_outputs(const ActionResult& result, std::string_view below) {
+  FastHasher hasher;
+  const auto text = [&](std::string_view part) {
+    hasher.update(fmt::format("{}:", part.size()));
+    hasher.update(part);
+  };
+  for (const OutputEntry& entry : result.outputs) {
+    const bool inside =
+        below.empty() || entry.path == below ||
+        (entry.path.starts_with(below) && entry.path.size() > below.size() && entry.path[below.size()] == '/');
+    if (!inside) continue;
+    text(entry.path);
+    text(fmt::format("{} {:o}", static_cast<int>(entry.type), entry.mode));
+    text(entry.content.view());
+    text(entry.symlink_target);
+  }
+  if (below.empty())
+    for (const Field& value : result.values) {
+      text(value.name);
+      text(value.value);
+    }
+  return hasher.digest().hex();
+}
+
+// What other nodes gave, as it counts for the key: their values and outputs, never their keys (unless asked for by
+// name), so that a change upstream that comes out the same ends there.
+void add_reference_fields(const RunState& state, const Text& text, std::vector<Field>& upstream) {
+  for (const Reference& reference : text.references) {
+    NodeId other{};
+    if (!state.graph.find(reference.label, other)) continue;
+    const FinishedNode& finished = state.finished[index_of(other)];
+    if (!finished.result) continue;
+    if (const std::string* path = output_value(state.graph.node(other), reference.value))
+      upstream.push_back(
+          {fmt::format("{}.{}", reference.label, reference.value), digest_of_outputs(*finished.result, *path)});
+  }
+}
+
+void add_references_in(const RunState& state, const Config& value, std::vector<Field>& upstream) {
+  if (const Text* text = value.text()) return add_reference_fields(state, *text, upstream);
+  if (const ConfigArray* array = value.array())
+    for (const Config& item : *array) add_references_in(state, item, upstream);
+  if (const ConfigTable* table = value.table())
+    for (const ConfigEntry& entry : table->entries) add_references_in(state, entry.value, upstream);
+}
+
+void add_upstream(const RunState& state, const Node& node, const Target& target, std::vector<Field>& upstream) {
+  for (const Dependency& dependency : node.dependencies) {
+    if (dependency.kind != DependencyKind::needs) continue;
+    NodeId other{};
+    if (!state.graph.find(dependency.label, other)) continue;
+    if (const auto& result = state.finished[index_of(other)].result)
+      upstream.push_back({dependency.label, digest_of_outputs(*result, "")});
+  }
+  for (const ConfigEntry& entry : target.table.entries) add_references_in(state, entry.value, upstream);
+  std::sort(upstream.begin(), upstream.end(), [](const Field& a, const Field& b) { return a.name < b.name; });
+  upstream.erase(std::unique(upstream.begin(), upstream.end()), upstream.end());
+}
+
+Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
+  const Node& node = state.graph.node(id);
+  const Target& target = state.pipeline.targets[node.target];
+  Result<Action> action = rule_of(node).resolve(node, target, resolver);
+  if (!action) return std::unexpected(action.error());
+  decision.action = std::move(*action);
+  decision.action.rule = rule_of(node).name();
+  decision.action.outputs = node.outputs;
+  decision.action.cache = std::max(decision.action.cache, node.cache);
+  add_environment(state, node, target, resolver, decision.action);
+  if (resolver.missing_value()) return std::unexpected(*resolver.missing_value());
+  if (Status added = add_selected_inputs(state, node, decision.action); !added) return added;
+  decision.inputs.reserve(decision.action.inputs.size());
+  for (const std::string& path : decision.action.inputs) {
+    Result<InputState> input = look_at(state.tree, path);
+    if (!input) return std::unexpected(input.error());
+    decision.inputs.push_back(std::move(*input));
+  }
+  add_upstream(state, node, target, decision.upstream);
+  return {};
+}
+
+// --- what is known already ---
+
+bool still_there(RunState& state, NodeId id, Resolver& resolver, const ActionResult& result, std::string& missing) {
+  const Node& node = state.graph.node(id);
+  const Result<bool> there = rule_of(node).probe(node, state.pipeline.targets[node.target], result, resolver);
+  if (there && *there) return true;
+  missing = there ? "what it made is no longer there" : there.error().message;
+  return false;
+}
+
+std::string reason_of(const std::vector<FieldChange>& changes) {
+  if (changes.empty()) return "its key changed";
+  std::string reason = describe(changes.front());
+  if (changes.size() > 1) reason += fmt::format(" and {} more", changes.size() - 1);
+  return reason;
+}
+
+bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
+  const std::string& label = state.graph.node(id).label;
+  const auto recorded = state.recorded.find(label);
+  if (recorded == state.recorded.end()) {
+    decision.reason = "no earlier result";
+    return false;
+  }
+  if (recorded->second.key != decision.key) {
+    const Result<std::optional<ActionResult>> earlier = state.db.result(label);
+    if (earlier && *earlier)
+      decision.changes = compare_explanations((*earlier)->explanation, explain_key(material_of(state, decision)));
+    decision.reason = reason_of(decision.changes);
+    return false;
+  }
+  Result<ActionResult> result = decode(recorded->second.bytes);
+  if (!result) {
+    decision.reason = result.error().message;
+    return false;
+  }
+  if (std::string missing; !still_there(state, id, resolver, *result, missing)) {
+    decision.reason = missing;
+    return false;
+  }
+  const std::string difference = compare_outputs(state.tree, decision.action.outputs, result->outputs);
+  decision.result = std::move(*result);
+  decision.next = difference.empty() ? Next::nothing : Next::restore;
+  decision.reason = difference;
+  return true;
+}
+
+bool blobs_are_there(RunState& state, const ActionResult& result) {
+  return std::all_of(result.outputs.begin(), result.outputs.end(), [&](const OutputEntry& entry) {
+    return entry.type != EntryType::file || state.blobs.has(entry.blob);
+  });
+}
+
+bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
+  if (decision.action.cache > CachePolicy::local) return false;
+  std::optional<ActionResult> found = state.actions.find(decision.key);
+  if (!found || !blobs_are_there(state, *found)) return false;
+  if (std::string missing; !still_there(state, id, resolver, *found, missing)) return false;
+  decision.result = std::move(found);
+  decision.next = Next::restore;
+  return true;
+}
+
+}  // namespace
+
+KeyMaterial material_of(const RunState& state, const Decision& decision) {
+  return {
+      .action = decision.action, .inputs = decision.inputs, .upstream = decision.upstream, .platform = state.platform};
+}
+
+Decision decide(RunState& state, NodeId id) {
+  Decision decision;
+  if (skip_for_dependencies(state, id, decision)) return decision;
+  Resolver resolver(state, id);
+  if (skip_for_condition(state.graph.node(id), resolver, decision)) return decision;
+  if (Status complete = complete_action(state, id, resolver, decision); !complete) {
+    decision.next = Next::fail;
+    decision.error = complete.error();
+    return decision;
+  }
+  decision.key = fast_key(material_of(state, decision));
+  decision.has_key = true;
+  decision.next = Next::run;
+
+  const bool recorded = use_recorded(state, id, resolver, decision);
+  if (state.forced[index_of(id)] || decision.action.cache == CachePolicy::none) {
+    decision.next = Next::run;
+    decision.result.reset();
+    decision.reason = state.forced[index_of(id)] ? "forced" : "never cached";
+    return decision;
+  }
+  if (recorded && decision.next == Next::nothing) return decision;
+  if (recorded && blobs_are_there(state, *decision.result)) return decision;
+  const std::string why = decision.reason;
+  decision.next = Next::run;
+  decision.result.reset();
+  if (!use_cached(state, id, resolver, decision)) decision.reason = why;
+  return decision;
+}
+
+}  // namespace trilock

@@ -1,0 +1,42 @@
+// What is to be done about a node, and why: found without running anything but questions, changing nothing. `run`
+// carries it out, `run --dry-run` and `why` show it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/key.hpp"
+#include "engine/run_state.hpp"
+#include "schemas/action.hpp"
+
+namespace trilock {
+
+enum class Next : std::uint8_t {
+  nothing,  // unchanged: `result` is the recorded one
+  restore,  // `result` is to be put back on disk, or only to be recorded here
+  run,
+  skip,  // a dependency did not come out, or `when` does not hold
+  fail,  // the action cannot be made: `error`
+};
+
+struct Decision {
+  Next next = Next::run;
+  std::string reason;
+  std::string blamed;  // skip: the label of the node that failed
+  Error error;
+  Action action;
+  std::vector<InputState> inputs;
+  std::vector<Field> upstream;
+  FastDigest key;
+  bool has_key = false;
+  std::vector<FieldChange> changes;
+  std::optional<ActionResult> result;
+};
+
+// All nodes that `id` depends on must be finished.
+[[nodiscard]] Decision decide(RunState& state, NodeId id);
+
+[[nodiscard]] KeyMaterial material_of(const RunState& state, const Decision& decision);
+
+}  // namespace trilock

@@ -1,0 +1,84 @@
+#include "engine/environment.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace trilock {
+
+Environment Environment::of_process() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return Environment(std::move(variables));
+}
+
+std::optional<std::string> Environment::get(const std::string& name) const {
+  const auto found = variables_.find(name);
+  if (found == variables_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string Environment::path() const {
+  return get("PATH").value_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+}
+
+std::vector<EnvVar> Environment::base() const {
+  std::vector<EnvVar> base;
+  if (const auto home = get("HOME")) base.push_back({"HOME", *home, EnvClass::base});
+  base.push_back({"LANG", "C.UTF-8", EnvClass::base});
+  base.push_back({"PATH", path(), EnvClass::base});
+  if (const auto temporary = get("TMPDIR")) base.push_back({"TMPDIR", *temporary, EnvClass::base});
+  return base;
+}
+
+std::string replace_markers(std::string_view text, const MarkerPaths& paths) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    if (text.starts_with(workspace_marker)) {
+      result += paths.workspace;
+      text.remove_prefix(workspace_marker.size());
+    } else if (text.starts_with(scratch_marker)) {
+      result += paths.scratch;
+      text.remove_prefix(scratch_marker.size());
+    } else {
+      const std::size_t next = text.find('\x1f', 1);
+      result += text.substr(0, next);
+      text.remove_prefix(std::min(next, text.size()));
+    }
+  }
+  return result;
+}
+
+std::vector<std::string> compose_environment(std::initializer_list<const std::vector<EnvVar>*> layers,
+                                             const MarkerPaths& paths) {
+  std::map<std::string, std::string> merged;
+  for (const std::vector<EnvVar>* layer : layers)
+    for (const EnvVar& variable : *layer) merged[variable.name] = replace_markers(variable.value, paths);
+  std::vector<std::string> result;
+  result.reserve(merged.size());
+  for (const auto& [name, value] : merged) result.push_back(name + "=" + value);
+  return result;
+}
+
+Redactor::Redactor(const std::vector<EnvVar>& env) {
+  for (const EnvVar& variable : env)
+    if (variable.kind == EnvClass::secret && variable.value.size() >= 4) secrets_.push_back(variable.value);
+  // A secret that contains another one must be replaced first.
+  std::sort(secrets_.begin(), secrets_.end(),
+            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+}
+
+std::string Redactor::operator()(std::string text) const {
+  for (const std::string& secret : secrets_)
+    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3))
+      text.replace(at, secret.size(), "***");
+  return text;
+}
+
+}  // namespace trilock

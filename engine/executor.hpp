@@ -1,0 +1,29 @@
+// Runs the bodies of a graph in parallel, in an order that dependencies allow. The only user of TBB.
+//
+// A node becomes ready when its count of open dependencies reaches zero; ready nodes wait in a heap ordered by the
+// longest remaining path. A body may block (it waits for a process), so the number of threads is the number of jobs,
+// whatever the number of cores. Slots: every node takes `weight` slots of its pool and one slot of each thing that it
+// uses alone; a node that cannot have all of them at once waits without holding any, so there is no deadlock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/graph.hpp"
+#include "schemas/pipeline.hpp"
+
+namespace trilock {
+
+struct ExecutorOptions {
+  unsigned jobs = 1;
+  std::vector<std::uint64_t> expected_ms;  // by node: the recorded duration, 0 when unknown
+};
+
+// `body` is called exactly once for each node of `wanted`, on any thread, after the bodies of all its dependencies have
+// returned. It must not throw. All members of `wanted` must have their dependencies in `wanted`.
+void execute(const Graph& graph, const std::vector<Pool>& pools, const std::vector<bool>& wanted,
+             const ExecutorOptions& options, const std::function<void(NodeId)>& body);
+
+}  // namespace trilock

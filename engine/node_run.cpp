@@ -1,0 +1,312 @@
+#include "engine/node_run.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "cache/outputs.hpp"
+#include "engine/scratch.hpp"
+#include "rules/rule.hpp"
+
+namespace trilock {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+const Rule& rule_of(const Node& node) {
+  return *registry()[node.rule];
+}
+
+// Why an attempt ended, when it did not end well.
+struct Trouble {
+  Outcome outcome = Outcome::failed;
+  std::string reason;
+  std::string help;
+  bool environment = false;
+};
+
+Trouble trouble_of(const Error& error) {
+  const bool environment =
+      error.kind == ErrorKind::tool_missing || error.kind == ErrorKind::no_space || error.kind == ErrorKind::io;
+  return {error.kind == ErrorKind::interrupted ? Outcome::cancelled : Outcome::failed, error.message, error.help,
+          environment};
+}
+
+std::string describe_end(const Process& process, const ProcessResult& result, std::uint64_t timeout_ms) {
+  switch (result.end) {
+    case ProcessEnd::timed_out:
+      return fmt::format("`{}` took longer than {} s", process.name, static_cast<double>(timeout_ms) / 1000);
+    case ProcessEnd::signaled:
+      return fmt::format("`{}` was ended by signal {}", process.name, result.exit_code - 128);
+    case ProcessEnd::cancelled:
+      return "interrupted";
+    case ProcessEnd::exited:
+      return fmt::format("`{}` failed with exit code {}", process.name, result.exit_code);
+  }
+  return {};
+}
+
+// One attempt to run an action: its processes in order, in a scratch directory.
+class Attempt {
+ public:
+  Attempt(RunState& state, NodeId id, const Decision& decision, NodeReport& report)
+      : state_(state),
+        id_(id),
+        node_(state.graph.node(id)),
+        action_(decision.action),
+        report_(report),
+        redact_(action_.env),
+        scratch_(state.tree, fmt::format("{}/{}-{}", state.scratch_root, ::getpid(), index_of(id))) {}
+
+  // Empty when every process ended well and the outputs are there.
+  std::optional<Trouble> run(ActionResult& result) {
+    if (std::optional<Trouble> trouble = prepare()) return trouble;
+    std::optional<Trouble> trouble = run_processes();
+    if (!trouble) trouble = gather(result);
+    if (trouble)
+      if (Status back = scratch_.bring_back(); !back) state_.events.warning(back.error().message);
+    return trouble;
+  }
+
+ private:
+  std::optional<Trouble> prepare() {
+    if (action_.processes.empty() && action_.staged.empty()) return write_files();
+    if (Status made = scratch_.make(); !made) return trouble_of(made.error());
+    if (Status staged = scratch_.stage(action_.staged); !staged) return trouble_of(staged.error());
+    if (!action_.processes.empty())
+      if (Status aside = scratch_.set_aside(node_.outputs); !aside) return trouble_of(aside.error());
+    return write_files();
+  }
+
+  std::optional<Trouble> write_files() {
+    for (const FileWrite& write : action_.writes) {
+      const bool marked = write.path.starts_with('\x1f');
+      const std::string path = marked ? replace_markers(write.path, paths()) : state_.tree.absolute(write.path);
+      if (!marked && holds(path, write)) continue;
+      if (Status written = state_.tree.disk().write(path, write.content, write.mode); !written)
+        return trouble_of(written.error());
+      if (!marked) state_.tree.forget(write.path);
+    }
+    return std::nullopt;
+  }
+
+  bool holds(const std::string& path, const FileWrite& write) {
+    const Result<FileStat> stat = state_.tree.disk().stat(path);
+    if (!stat || stat->type != FileType::file || stat->size != write.content.size() || stat->mode != write.mode)
+      return false;
+    const Result<std::string> content = state_.tree.disk().read(path);
+    return content && *content == write.content;
+  }
+
+  std::optional<Trouble> run_processes() {
+    const std::vector<EnvVar> base = state_.environment.base();
+    for (std::size_t i = 0; i < action_.processes.size(); ++i) {
+      const Process& process = action_.processes[i];
+      ProcessSpec spec = spec_of(process, base);
+      if (spec.executable.empty())
+        return trouble_of(Error{ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", process.argv[0]), {}});
+      Result<ProcessResult> ended = state_.runner.run(spec);
+      if (!ended) return trouble_of(ended.error());
+      run_.processes.push_back({ended->exit_code, ended->out, ended->err, ended->duration_ms});
+      const bool well = ended->end == ProcessEnd::exited && std::find(process.ok_codes.begin(), process.ok_codes.end(),
+                                                                      ended->exit_code) != process.ok_codes.end();
+      if (!process.quiet || !well) {
+        report_.out += redact_(std::move(ended->out));
+        report_.err += redact_(std::move(ended->err));
+      }
+      if (!well)
+        return Trouble{ended->end == ProcessEnd::cancelled ? Outcome::cancelled : Outcome::failed,
+                       describe_end(process, *ended, node_.timeout_ms),
+                       {},
+                       false};
+      if (!process.review) continue;
+      const Verdict verdict = rule_of(node_).review(node_, target(), run_, i);
+      if (verdict.kind == Verdict::Kind::wait) return Trouble{Outcome::waiting, verdict.message, {}, false};
+      if (verdict.kind == Verdict::Kind::fail) return Trouble{Outcome::failed, verdict.message, {}, false};
+    }
+    return std::nullopt;
+  }
+
+  ProcessSpec spec_of(const Process& process, const std::vector<EnvVar>& base) {
+    const MarkerPaths where = paths();
+    ProcessSpec spec;
+    spec.argv = process.argv;
+    for (std::string& argument : spec.argv) argument = replace_markers(argument, where);
+    spec.dir =
+        process.dir.starts_with('\x1f') ? replace_markers(process.dir, where) : state_.tree.absolute(process.dir);
+    spec.env = compose_environment({&base, &action_.env, &process.env}, where);
+    std::string path;
+    for (const std::string& variable : spec.env)
+      if (variable.starts_with("PATH=")) path = variable.substr(5);
+    spec.executable = find_executable(spec.argv.empty() ? "" : spec.argv[0], path, spec.dir);
+    spec.timeout_ms = node_.timeout_ms;
+    if (!process.quiet)
+      spec.on_output = [this](Stream stream, std::string_view text) {
+        if (redact_.empty()) return state_.events.node_output(id_, stream, text);
+        state_.events.node_output(id_, stream, redact_(std::string(text)));
+      };
+    return spec;
+  }
+
+  std::optional<Trouble> gather(ActionResult& result) {
+    for (const std::string& name : action_.collect)
+      if (Result<std::string> content = state_.tree.disk().read(scratch_.dir() + "/" + name))
+        run_.files.emplace(name, std::move(*content));
+    Result<Collected> collected = rule_of(node_).collect(node_, action_, run_);
+    if (!collected) return trouble_of(collected.error());
+    result.values = std::move(collected->values);
+    result.witness = std::move(collected->witness);
+    for (const OutputSpec& output : node_.outputs) state_.tree.forget(output.path);
+    Result<std::vector<OutputEntry>> outputs = scan_outputs(state_.tree, node_.outputs);
+    if (!outputs) return trouble_of(outputs.error());
+    result.outputs = std::move(*outputs);
+    return std::nullopt;
+  }
+
+  [[nodiscard]] const Target& target() const { return state_.pipeline.targets[node_.target]; }
+  [[nodiscard]] MarkerPaths paths() const { return {state_.tree.root(), scratch_.dir()}; }
+
+  RunState& state_;
+  NodeId id_;
+  const Node& node_;
+  const Action& action_;
+  NodeReport& report_;
+  Redactor redact_;
+  Scratch scratch_;
+  Run run_;
+};
+
+// An input that changed while the action ran: what it read is not known, so its result must not be kept.
+std::string changed_meanwhile(RunState& state, const Decision& decision) {
+  for (const InputState& input : decision.inputs) {
+    const Result<FileStat> then = state.tree.stat(input.path);
+    const Result<FileStat> now = state.tree.disk().stat(state.tree.absolute(input.path));
+    // A directory's times move with what is made in it; what counts of it is only its mode.
+    const bool same =
+        then && now &&
+        (input.type == EntryType::directory ? now->type == then->type && now->mode == then->mode : *then == *now);
+    if (!same) return input.path;
+  }
+  return {};
+}
+
+// The result becomes the recorded one of its node, and where its policy allows one that other checkouts find.
+void keep(RunState& state, NodeId id, Decision& decision) {
+  const Node& node = state.graph.node(id);
+  if (const std::string changed = changed_meanwhile(state, decision); !changed.empty()) {
+    state.events.warning(
+        fmt::format("`{}` changed while {} ran: its result is used now but not kept", changed, node.label));
+    state.db.forget_result(node.label);
+    return;
+  }
+  ActionResult& result = *decision.result;
+  result.explanation = explain_key(material_of(state, decision));
+  if (decision.action.cache <= CachePolicy::local) {
+    Status stored = store_outputs(state.tree, state.blobs, result.outputs);
+    if (stored) stored = state.actions.store(result);
+    if (!stored) state.events.warning(fmt::format("the cache was not written: {}", stored.error().message));
+  }
+  if (decision.action.cache != CachePolicy::none) state.db.record_result(node.label, result);
+}
+
+void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
+  const Node& node = state.graph.node(id);
+  ActionResult result;
+  result.key = decision.key;
+  const Clock::time_point started = Clock::now();
+  std::optional<Trouble> trouble;
+  for (std::uint32_t attempt = 0; attempt <= node.retries; ++attempt) {
+    if (attempt > 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(std::min(30'000u, 500u << std::min(attempt, 6u))));
+    report.out.clear();
+    report.err.clear();
+    trouble = Attempt(state, id, decision, report).run(result);
+    if (!trouble || trouble->outcome != Outcome::failed) break;
+  }
+  report.duration_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
+  if (trouble) {
+    report.outcome = trouble->outcome;
+    report.reason = trouble->reason;
+    report.help = trouble->help;
+    report.environment_failed = trouble->environment;
+    return;
+  }
+  report.outcome = Outcome::ran;
+  report.reason = decision.reason;
+  result.out = report.out;
+  result.err = report.err;
+  result.duration_ms = report.duration_ms;
+  decision.result = std::move(result);
+}
+
+// False when the cache lost what it had, so that the node has to run after all.
+bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
+  const Status restored = restore_outputs(state.tree, state.blobs, decision.action.outputs, decision.result->outputs);
+  if (!restored && (restored.error().kind == ErrorKind::not_found || restored.error().kind == ErrorKind::corrupt)) {
+    decision.reason = restored.error().message;
+    return false;
+  }
+  if (!restored) {
+    report.reason = restored.error().message;
+    report.outcome = Outcome::failed;
+    report.environment_failed = true;
+    decision.result.reset();
+    return true;
+  }
+  report.outcome = Outcome::restored;
+  report.reason = decision.reason;
+  decision.result->explanation = explain_key(material_of(state, decision));
+  state.db.record_result(state.graph.node(id).label, *decision.result);
+  return true;
+}
+
+void finish(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
+  FinishedNode& finished = state.finished[index_of(id)];
+  finished.outcome = report.outcome;
+  finished.key = decision.key;
+  finished.blamed = decision.blamed;
+  finished.result = std::move(decision.result);
+  if (finished.result) report.values = finished.result->values;
+  report.key = decision.key;
+  report.has_key = decision.has_key;
+  report.changes = std::move(decision.changes);
+}
+
+}  // namespace
+
+NodeReport run_node(RunState& state, NodeId id) {
+  NodeReport report;
+  Decision decision = decide(state, id);
+  switch (decision.next) {
+    case Next::nothing:
+      report.outcome = Outcome::unchanged;
+      break;
+    case Next::skip:
+      report.outcome = Outcome::skipped;
+      report.reason = decision.reason;
+      break;
+    case Next::fail: {
+      const Trouble trouble = trouble_of(decision.error);
+      report.outcome = trouble.outcome;
+      report.reason = trouble.reason;
+      report.help = trouble.help;
+      report.environment_failed = trouble.environment;
+      break;
+    }
+    case Next::restore:
+      if (restore(state, id, decision, report)) break;
+      [[fallthrough]];
+    case Next::run:
+      run_action(state, id, decision, report);
+      if (report.outcome == Outcome::ran) keep(state, id, decision);
+      break;
+  }
+  finish(state, id, decision, report);
+  return report;
+}
+
+}  // namespace trilock

@@ -1,0 +1,150 @@
+#include "engine/output_conflicts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/glob.hpp"
+#include "engine/graph.hpp"
+
+namespace trilock {
+namespace {
+
+struct Claim {
+  const OutputSpec* output;
+  NodeId node;
+};
+
+bool is_inside(std::string_view path, std::string_view dir) {
+  return path.size() > dir.size() && path.starts_with(dir) && path[dir.size()] == '/';
+}
+
+// Sorted by path with `/` before every other byte, so that what lies inside a directory follows it directly.
+bool by_path(const Claim& a, const Claim& b) {
+  const auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
+  return std::lexicographical_compare(a.output->path.begin(), a.output->path.end(), b.output->path.begin(),
+                                      b.output->path.end(), [&](char x, char y) { return rank(x) < rank(y); });
+}
+
+void report_shared_outputs(const Graph& graph, const std::vector<Claim>& claims, Diagnostics& diagnostics) {
+  for (std::size_t i = 1; i < claims.size(); ++i) {
+    const Claim& first = claims[i - 1];
+    const Claim& second = claims[i];
+    const bool same = first.output->path == second.output->path;
+    if (!same && !is_inside(second.output->path, first.output->path)) continue;
+    if (first.node == second.node) continue;
+    const bool swap = index_of(second.node) < index_of(first.node);
+    const Claim& earlier = swap ? second : first;
+    const Claim& later = swap ? first : second;
+    const std::string message =
+        same ? fmt::format("two nodes have the output `{}`: {} and {}", later.output->path,
+                           graph.node(earlier.node).label, graph.node(later.node).label)
+             : fmt::format("the output `{}` of {} lies inside the output `{}` of {}", second.output->path,
+                           graph.node(second.node).label, first.output->path, graph.node(first.node).label);
+    Diagnostic& found = diagnostics.error(later.output->place, message, "give each node an output of its own");
+    found.notes.push_back({"the other one is declared here", earlier.output->place});
+  }
+}
+
+// The claims, sorted by path, that a pattern can reach: at, below or above the literal part of it.
+class ClaimIndex {
+ public:
+  explicit ClaimIndex(const std::vector<Claim>& claims) : claims_(claims) {
+    for (const Claim& claim : claims) by_path_.emplace(claim.output->path, &claim);
+  }
+
+  void collect(std::string_view pattern, std::vector<const Claim*>& found) const {
+    const bool literal = is_literal_pattern(pattern);
+    const std::string_view base = literal ? pattern : literal_prefix(pattern);
+    for (std::size_t slash = base.find('/'); slash != std::string_view::npos; slash = base.find('/', slash + 1))
+      add(base.substr(0, slash), found);
+    const OutputSpec probe{.name = "", .path = std::string(base), .place = {}};
+    const Claim key{&probe, NodeId{}};
+    auto claim = base.empty() ? claims_.begin() : std::lower_bound(claims_.begin(), claims_.end(), key, by_path);
+    for (; claim != claims_.end(); ++claim) {
+      const std::string& path = claim->output->path;
+      if (!base.empty() && path != base && !is_inside(path, base)) break;
+      if (literal || path == base || glob_match(pattern, path) || may_match_below(pattern, path))
+        found.push_back(&*claim);
+    }
+  }
+
+ private:
+  void add(std::string_view path, std::vector<const Claim*>& found) const {
+    if (const auto claim = by_path_.find(path); claim != by_path_.end()) found.push_back(claim->second);
+  }
+
+  const std::vector<Claim>& claims_;
+  std::unordered_map<std::string_view, const Claim*> by_path_;
+};
+
+// Whether a pattern that leaves out leaves out all of an output: itself, or everything below it.
+bool excludes(const std::string& pattern, const std::string& output) {
+  if (is_literal_pattern(pattern)) return output == pattern || is_inside(output, pattern);
+  return glob_match(pattern, output) || glob_match(pattern, output + "/x");
+}
+
+struct Selection {
+  const Claim* claim;
+  const InputPattern* by;
+};
+
+// The outputs of any node that these patterns select, later patterns winning.
+std::vector<Selection> select_claims(const std::vector<InputPattern>& inputs, const ClaimIndex& index) {
+  std::vector<Selection> selected;
+  std::vector<const Claim*> reached;
+  for (const InputPattern& input : inputs) {
+    if (input.exclude) {
+      std::erase_if(selected, [&](const Selection& s) { return excludes(input.pattern, s.claim->output->path); });
+      continue;
+    }
+    reached.clear();
+    index.collect(input.pattern, reached);
+    for (const Claim* claim : reached) {
+      const auto same = [&](const Selection& s) { return s.claim == claim; };
+      if (std::none_of(selected.begin(), selected.end(), same)) selected.push_back({claim, &input});
+    }
+  }
+  return selected;
+}
+
+void report_source(const Graph& graph, const Selection& selection, Diagnostics& diagnostics) {
+  const std::string& producer = graph.node(selection.claim->node).label;
+  const std::string& path = selection.claim->output->path;
+  Diagnostic& found = diagnostics.error(
+      selection.by->place, fmt::format("`{}` selects `{}`, an output of {}", selection.by->pattern, path, producer),
+      fmt::format("add `needs = [\"{}\"]`, or leave it out with `\"!{}\"`", producer, path));
+  found.notes.push_back({"the output is declared here", selection.claim->output->place});
+}
+
+void report_outputs_as_sources(const Graph& graph, const std::vector<Claim>& claims, Diagnostics& diagnostics) {
+  const ClaimIndex index(claims);
+  for (std::size_t i = 0; i < graph.size(); ++i) {
+    const NodeId reader = static_cast<NodeId>(i);
+    std::vector<bool> upstream;
+    for (const Selection& selection : select_claims(graph.node(reader).inputs, index)) {
+      if (selection.claim->node == reader) continue;
+      const auto direct = graph.dependencies(reader);
+      if (std::binary_search(direct.begin(), direct.end(), selection.claim->node)) continue;
+      if (upstream.empty()) upstream = graph.closure({&reader, 1});
+      if (!upstream[index_of(selection.claim->node)]) report_source(graph, selection, diagnostics);
+    }
+  }
+}
+
+}  // namespace
+
+void report_output_conflicts(const Graph& graph, Diagnostics& diagnostics) {
+  std::vector<Claim> claims;
+  for (std::size_t i = 0; i < graph.size(); ++i)
+    for (const OutputSpec& output : graph.node(static_cast<NodeId>(i)).outputs)
+      claims.push_back({&output, static_cast<NodeId>(i)});
+  std::stable_sort(claims.begin(), claims.end(), by_path);
+  report_shared_outputs(graph, claims, diagnostics);
+  report_outputs_as_sources(graph, claims, diagnostics);
+}
+
+}  // namespace trilock

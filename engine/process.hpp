@@ -1,0 +1,56 @@
+// The door to processes. A process is started directly (no shell between), in a process group of its own, with exactly
+// the given environment; its output is read as it comes. Thread rule: any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schemas/result.hpp"
+
+namespace trilock {
+
+enum class Stream : std::uint8_t { out, err };
+
+struct ProcessSpec {
+  std::string executable;                                   // absolute
+  std::vector<std::string> argv;                            // argv[0] as the process sees it
+  std::vector<std::string> env;                             // "NAME=value"
+  std::string dir;                                          // absolute
+  std::uint64_t timeout_ms = 0;                             // 0: no limit
+  std::function<void(Stream, std::string_view)> on_output;  // called on the calling thread; may be empty
+};
+
+enum class ProcessEnd : std::uint8_t { exited, signaled, timed_out, cancelled };
+
+struct ProcessResult {
+  ProcessEnd end = ProcessEnd::exited;
+  int exit_code = 0;  // 128 + signal when a signal ended it
+  std::string out;
+  std::string err;
+  std::uint64_t duration_ms = 0;
+};
+
+class ProcessRunner {
+ public:
+  virtual ~ProcessRunner() = default;
+  // Blocks until the process has ended. An error only when it could not be started.
+  virtual Result<ProcessResult> run(const ProcessSpec& spec) = 0;
+  // From any thread: every running process and every later one is cancelled. `terminate` sends TERM, then KILL after
+  // the grace period; `kill` sends KILL at once.
+  enum class Stop : std::uint8_t { terminate, kill };
+  virtual void stop(Stop how) = 0;
+};
+
+// `grace_ms` is the time between TERM and KILL.
+[[nodiscard]] std::unique_ptr<ProcessRunner> make_process_runner(std::uint64_t grace_ms = 10'000);
+
+// The executable that a name means: with a slash relative to `dir`, otherwise the first match in `path_variable`.
+// "" when there is none. Absolute otherwise.
+[[nodiscard]] std::string find_executable(std::string_view name, std::string_view path_variable, std::string_view dir);
+[[nodiscard]] std::vector<std::string> find_all_executables(std::string_view name, std::string_view path_variable);
+
+}  // namespace trilock

@@ -1,0 +1,52 @@
+// Answers of tools, remembered. A question (rules/rule.hpp) starts a process only when it is new, or when something
+// that its answer depends on has changed. Thread rule: any thread; equal questions at once start one process.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/source_tree.hpp"
+#include "cache/state_db.hpp"
+#include "engine/environment.hpp"
+#include "engine/process.hpp"
+#include "rules/rule.hpp"
+
+namespace trilock {
+
+class Questions {
+ public:
+  Questions(SourceTree& tree, ProcessRunner& runner, const Environment& environment);
+
+  // What earlier runs were answered.
+  void remember(std::vector<StoredAnswer> answers);
+  // Answers that are new since, for the caller to store. Each is given once.
+  [[nodiscard]] std::vector<StoredAnswer> take_new_answers();
+
+  Result<Answer> ask(const Question& question);
+
+ private:
+  struct Known {
+    Answer answer;
+    std::vector<std::string> learned;
+    std::string fingerprint;
+    bool of_this_run = false;
+  };
+  Result<Answer> answer_locked(const Question& question, const FastDigest& name, std::unique_lock<std::mutex>& lock);
+  Result<Known> ask_tool(const Question& question, const std::string& executable);
+  std::string fingerprint(const Question& question, const std::string& executable,
+                          const std::vector<std::string>& learned);
+
+  SourceTree& tree_;
+  ProcessRunner& runner_;
+  const Environment& environment_;
+  std::mutex mutex_;
+  std::condition_variable answered_;
+  std::unordered_map<FastDigest, Known, DigestHash<FastDigest>> known_;       // guarded by mutex_
+  std::unordered_map<FastDigest, bool, DigestHash<FastDigest>> being_asked_;  // guarded by mutex_
+  std::vector<StoredAnswer> fresh_;                                           // guarded by mutex_
+};
+
+}  // namespace trilock

@@ -1,0 +1,76 @@
+#include "engine/resolver.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace trilock {
+
+const std::string* output_value(const Node& node, std::string_view value) {
+  if (value == "out") return node.outputs.size() == 1 ? &node.outputs.front().path : nullptr;
+  if (!value.starts_with("out.")) return nullptr;
+  for (const OutputSpec& output : node.outputs)
+    if (output.name == value.substr(4)) return &output.path;
+  return nullptr;
+}
+
+std::string Resolver::fill(const Text& text, std::string_view dir) {
+  std::vector<std::string> values;
+  values.reserve(text.references.size());
+  for (const Reference& reference : text.references) values.push_back(reference_value(reference, dir));
+  return trilock::fill(text, values);
+}
+
+std::string Resolver::reference_value(const Reference& reference, std::string_view dir) {
+  NodeId other{};
+  if (state_.graph.find(reference.label, other))
+    if (const std::string* path = output_value(state_.graph.node(other), reference.value))
+      return relative_to(dir, *path);
+  if (const std::string* found = value(reference.label, reference.value)) return *found;
+  if (!missing_)
+    missing_ = Error{ErrorKind::not_found, fmt::format("{} has no value `{}`", reference.label, reference.value), {}};
+  return {};
+}
+
+const std::string* Resolver::value(std::string_view label, std::string_view name) {
+  NodeId other{};
+  if (!state_.graph.find(label, other)) return nullptr;
+  const FinishedNode& finished = state_.finished[index_of(other)];
+  if (name == "key") {
+    scratch_value_ = finished.key.hex();
+    return &scratch_value_;
+  }
+  if (const std::string* path = output_value(state_.graph.node(other), name)) return path;
+  if (!finished.result) return nullptr;
+  for (const Field& field : finished.result->values)
+    if (field.name == name) return &field.value;
+  return nullptr;
+}
+
+std::vector<std::string> Resolver::find_executables(const std::string& name) {
+  return find_all_executables(name, state_.environment.path());
+}
+
+Result<Tool> Resolver::tool(const std::string& name) {
+  const std::string path = find_executable(name, state_.environment.path(), "");
+  if (path.empty()) return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", name));
+  const Result<FastDigest> digest = state_.tree.digest(path);
+  if (!digest) return std::unexpected(digest.error());
+  return Tool{.name = name, .path = path, .identity = digest->hex()};
+}
+
+std::span<const std::string> Resolver::foreign_outputs() {
+  if (!foreign_outputs_) {
+    const std::vector<bool> upstream = state_.graph.closure({&id_, 1});
+    foreign_outputs_.emplace();
+    for (std::size_t i = 0; i < state_.graph.size(); ++i) {
+      if (upstream[i] && i != index_of(id_)) continue;
+      for (const OutputSpec& output : state_.graph.node(static_cast<NodeId>(i)).outputs)
+        foreign_outputs_->push_back(output.path);
+    }
+    std::sort(foreign_outputs_->begin(), foreign_outputs_->end());
+  }
+  return *foreign_outputs_;
+}
+
+}  // namespace trilock

@@ -1,0 +1,43 @@
+// What a rule may ask for while one node is resolved or probed: the engine's side of ResolveContext.
+// Belongs to one node body, and so to one thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/run_state.hpp"
+#include "rules/rule.hpp"
+
+namespace trilock {
+
+class Resolver final : public ResolveContext {
+ public:
+  Resolver(RunState& state, NodeId id) : state_(state), id_(id) {}
+
+  SourceTree& tree() override { return state_.tree; }
+  std::string fill(const Text& text, std::string_view dir) override;
+  const std::string* value(std::string_view label, std::string_view name) override;
+  Result<Answer> ask(const Question& question) override { return state_.questions.ask(question); }
+  std::vector<std::string> find_executables(const std::string& name) override;
+  Result<Tool> tool(const std::string& name) override;
+  std::optional<std::string> environment(const std::string& name) override { return state_.environment.get(name); }
+  std::span<const std::string> foreign_outputs() override;
+
+  // A value that a reference named and that the other node does not have: the action cannot be made.
+  [[nodiscard]] const std::optional<Error>& missing_value() const { return missing_; }
+
+ private:
+  std::string reference_value(const Reference& reference, std::string_view dir);
+
+  RunState& state_;
+  NodeId id_;
+  std::optional<Error> missing_;
+  std::string scratch_value_;
+  std::optional<std::vector<std::string>> foreign_outputs_;
+};
+
+// The path that `${label.out}` or `${label.out.name}` means; null when the node has no such output.
+[[nodiscard]] const std::string* output_value(const Node& node, std::string_view value);
+
+}  // namespace trilock

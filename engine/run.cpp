@@ -1,0 +1,261 @@
+#include "engine/run.hpp"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+
+#include "engine/executor.hpp"
+#include "engine/node_run.hpp"
+#include "rules/rule.hpp"
+
+namespace trilock {
+namespace {
+
+std::string platform_of_machine() {
+  utsname names{};
+  ::uname(&names);
+  std::string machine = names.machine;
+  if (machine == "x86_64") machine = "amd64";
+  if (machine == "aarch64") machine = "arm64";
+  return "linux/" + machine;
+}
+
+std::unordered_map<std::string, StoredResult> recorded_results(StateDb& db, EventListener& events) {
+  std::unordered_map<std::string, StoredResult> by_label;
+  Result<std::vector<StoredResult>> results = db.results();
+  if (!results) {
+    events.warning(results.error().message);
+    return by_label;
+  }
+  by_label.reserve(results->size());
+  for (StoredResult& stored : *results) {
+    std::string label = stored.label;
+    by_label.emplace(std::move(label), std::move(stored));
+  }
+  return by_label;
+}
+
+std::vector<std::uint64_t> expected_durations(const Graph& graph, StateDb& db) {
+  std::vector<std::uint64_t> expected(graph.size(), 0);
+  if (const auto durations = db.durations())
+    for (const auto& [label, milliseconds] : *durations)
+      if (NodeId id{}; graph.find(label, id)) expected[index_of(id)] = milliseconds;
+  return expected;
+}
+
+// What a run counts while its bodies run at once.
+class Tally {
+ public:
+  explicit Tally(bool keep_going) : keep_going_(keep_going) {}
+
+  [[nodiscard]] bool may_start() const { return !stopped_.load(std::memory_order_relaxed); }
+  void stop() { stopped_.store(true, std::memory_order_relaxed); }
+
+  void add(const std::string& label, const NodeReport& report) {
+    const std::lock_guard lock(mutex_);
+    ++summary_.counts[static_cast<std::size_t>(report.outcome)];
+    if (report.outcome != Outcome::failed) return;
+    (report.environment_failed ? environment_failed_ : failed_) = true;
+    if (first_failed_.empty()) first_failed_ = label;
+    if (!keep_going_) stop();
+  }
+
+  [[nodiscard]] std::string first_failed() {
+    const std::lock_guard lock(mutex_);
+    return first_failed_;
+  }
+
+  RunSummary finish(bool interrupted) {
+    const std::lock_guard lock(mutex_);
+    const auto waiting = summary_.counts[static_cast<std::size_t>(Outcome::waiting)];
+    summary_.exit_code = interrupted ? 130 : failed_ ? 1 : environment_failed_ ? 5 : waiting > 0 ? 4 : 0;
+    return summary_;
+  }
+
+ private:
+  bool keep_going_;
+  std::atomic<bool> stopped_ = false;
+  std::mutex mutex_;
+  RunSummary summary_;               // guarded by mutex_
+  bool failed_ = false;              // guarded by mutex_
+  bool environment_failed_ = false;  // guarded by mutex_
+  std::string first_failed_;         // guarded by mutex_
+};
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// The parts of a run state that live as long as one run.
+struct Stage {
+  Stage(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
+        const RunOptions& options, EventListener& events)
+      : cache_dir(workspace.cache_dir(planned.pipeline.cache)),
+        blobs(workspace.disk(), cache_dir),
+        actions(workspace.disk(), cache_dir),
+        state{.pipeline = planned.pipeline,
+              .graph = planned.graph,
+              .tree = workspace.tree(),
+              .blobs = blobs,
+              .actions = actions,
+              .db = workspace.db(),
+              .questions = workspace.questions(),
+              .runner = workspace.runner(),
+              .environment = workspace.environment(),
+              .events = events,
+              .options = options,
+              .scratch_root = workspace.state_dir() + "/tmp",
+              .platform = platform_of_machine(),
+              .recorded = recorded_results(workspace.db(), events),
+              .forced = std::vector<bool>(planned.graph.size(), false),
+              .finished = std::vector<FinishedNode>(planned.graph.size())} {
+    if (options.force)
+      for (const NodeId id : selected) state.forced[index_of(id)] = true;
+  }
+
+  std::string cache_dir;
+  BlobStore blobs;
+  ActionCache actions;
+  RunState state;
+};
+
+NodeReport not_started(RunState& state, NodeId id, const std::string& failed, bool interrupted) {
+  // A node behind the failed one is skipped because of it; any other was merely not begun.
+  NodeReport report;
+  FinishedNode& finished = state.finished[index_of(id)];
+  for (const NodeId dependency : state.graph.dependencies(id)) {
+    const FinishedNode& before = state.finished[index_of(dependency)];
+    if (before.outcome == Outcome::failed) finished.blamed = state.graph.node(dependency).label;
+    if (before.outcome == Outcome::skipped && !before.blamed.empty()) finished.blamed = before.blamed;
+    if (!finished.blamed.empty()) break;
+  }
+  report.outcome = finished.blamed.empty() ? Outcome::cancelled : Outcome::skipped;
+  report.reason = interrupted               ? "interrupted"
+                  : finished.blamed.empty() ? fmt::format("not started, since {} failed", failed)
+                                            : fmt::format("{} failed", finished.blamed);
+  finished.outcome = report.outcome;
+  return report;
+}
+
+// Loses its interest when the run is over.
+class NullListener final : public EventListener {
+ public:
+  void run_started(std::int64_t, std::size_t) override {}
+  void node_started(NodeId) override {}
+  void node_output(NodeId, Stream, std::string_view) override {}
+  void node_finished(NodeId, const NodeReport&) override {}
+  void warning(std::string_view) override {}
+  void run_finished(const RunSummary&) override {}
+};
+
+}  // namespace
+
+PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, SourceMap& sources,
+                              Diagnostics& diagnostics) {
+  PlannedPipeline planned;
+  WorkspaceWorld world(workspace);
+  const std::vector<RuleKeys> rules = rule_keys();
+  planned.pipeline = load_pipeline(options, rules, world, sources, diagnostics);
+  if (diagnostics.has_errors()) return planned;
+
+  PlanContext context{planned.pipeline, workspace.tree(), diagnostics};
+  std::vector<Node> nodes;
+  nodes.reserve(planned.pipeline.targets.size());
+  for (std::size_t i = 0; i < planned.pipeline.targets.size(); ++i)
+    nodes.push_back(plan_node(planned.pipeline.targets[i], static_cast<std::uint32_t>(i), context));
+  planned.graph = Graph::link(std::move(nodes), diagnostics);
+  diagnostics.sort_by_place();
+  return planned;
+}
+
+RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
+                        const RunOptions& options, const StopSignal& stop, EventListener& events) {
+  const auto started = std::chrono::steady_clock::now();
+  const std::int64_t started_ms = now_ms();
+  Stage stage(workspace, planned, selected, options, events);
+  RunState& state = stage.state;
+  StateDb& db = workspace.db();
+  const std::int64_t run = db.begin_run(started_ms).value_or(0);
+  const std::vector<bool> wanted = planned.graph.closure(selected);
+  const std::size_t count = static_cast<std::size_t>(std::count(wanted.begin(), wanted.end(), true));
+  events.run_started(run, count);
+
+  Tally tally(options.keep_going);
+  const auto body = [&](NodeId id) {
+    const Node& node = planned.graph.node(id);
+    NodeReport report;
+    if (stop.requested()) tally.stop();
+    if (tally.may_start()) {
+      events.node_started(id);
+      report = run_node(state, id);
+    } else {
+      report = not_started(state, id, tally.first_failed(), stop.requested());
+    }
+    tally.add(node.label, report);
+    if (report.outcome != Outcome::unchanged)
+      db.record_run_node({run, node.label, report.outcome, report.key, report.duration_ms, report.reason});
+    events.node_finished(id, report);
+  };
+  execute(planned.graph, planned.pipeline.pools, wanted,
+          {.jobs = options.jobs, .expected_ms = expected_durations(planned.graph, db)}, body);
+
+  RunSummary summary = tally.finish(stop.requested());
+  summary.nodes = count;
+  summary.duration_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count());
+  db.end_run({run, started_ms, static_cast<std::int64_t>(summary.duration_ms), summary.exit_code});
+  if (Status saved = workspace.save(); !saved) {
+    events.warning(fmt::format("the state of this run was not saved: {}", saved.error().message));
+    if (summary.exit_code == 0) summary.exit_code = 5;
+  }
+  events.run_finished(summary);
+  return summary;
+}
+
+std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& planned,
+                               const std::vector<NodeId>& selected, const RunOptions& options) {
+  NullListener nobody;
+  Stage stage(workspace, planned, selected, options, nobody);
+  RunState& state = stage.state;
+  const std::vector<bool> wanted = planned.graph.closure(selected);
+  std::vector<Forecast> forecasts;
+  std::vector<std::string> after(planned.graph.size());
+  for (const NodeId id : planned.graph.order()) {
+    if (!wanted[index_of(id)]) continue;
+    Forecast next{.id = id, .decision = {}, .fields = {}, .after = {}};
+    for (const NodeId dependency : planned.graph.dependencies(id)) {
+      if (next.after.empty()) next.after = after[index_of(dependency)];
+      // Downstream is decided with what the node gave last time, as long as it gave something.
+      FinishedNode& before = state.finished[index_of(dependency)];
+      if (before.outcome == Outcome::ran && !before.result) next.after = planned.graph.node(dependency).label;
+    }
+    next.decision = decide(state, id);
+    if (next.decision.has_key) next.fields = explain_key(material_of(state, next.decision));
+    const Next what = next.decision.next;
+    FinishedNode& finished = state.finished[index_of(id)];
+    finished.outcome = what == Next::nothing   ? Outcome::unchanged
+                       : what == Next::restore ? Outcome::restored
+                       : what == Next::run     ? Outcome::ran
+                       : what == Next::skip    ? Outcome::skipped
+                                               : Outcome::failed;
+    finished.key = next.decision.key;
+    finished.blamed = next.decision.blamed;
+    finished.result = next.decision.result;
+    if (what == Next::run) {
+      if (const auto recorded = state.recorded.find(planned.graph.node(id).label); recorded != state.recorded.end())
+        if (auto result = decode(recorded->second.bytes)) finished.result = std::move(*result);
+      after[index_of(id)] = planned.graph.node(id).label;
+    } else {
+      after[index_of(id)] = next.after;
+    }
+    forecasts.push_back(std::move(next));
+  }
+  return forecasts;
+}
+
+}  // namespace trilock

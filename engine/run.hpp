@@ -1,0 +1,48 @@
+// One run over a linked graph: opens what nodes share, executes, records, sums up.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/decision.hpp"
+#include "engine/events.hpp"
+#include "engine/graph.hpp"
+#include "engine/run_state.hpp"
+#include "engine/workspace.hpp"
+
+namespace trilock {
+
+// A pipeline that was read, planned and linked without errors.
+struct PlannedPipeline {
+  Pipeline pipeline;
+  Graph graph;
+};
+
+// Reads, plans and links. Usable only when `diagnostics` has no errors.
+[[nodiscard]] PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, SourceMap& sources,
+                                            Diagnostics& diagnostics);
+
+// Asked between nodes, from any thread: whether the user wants the run to end.
+class StopSignal {
+ public:
+  virtual ~StopSignal() = default;
+  [[nodiscard]] virtual bool requested() const = 0;
+};
+
+// Runs `selected` and all that they depend on. The summary's exit code is 0, 1, 4, 5 or 130.
+RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
+                        const RunOptions& options, const StopSignal& stop, EventListener& events);
+
+// What `why` and `run --dry-run` show of a node: its decision, with the nodes before it as they were recorded.
+struct Forecast {
+  NodeId id{};
+  Decision decision;
+  std::vector<Field> fields;  // of its key, when it has one
+  std::string after;          // label of the first node before it that would run, so that this decision may yet change
+};
+
+// Decides about `selected` and all that they depend on, in order, running nothing.
+std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& planned,
+                               const std::vector<NodeId>& selected, const RunOptions& options);
+
+}  // namespace trilock

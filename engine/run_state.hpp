@@ -1,0 +1,62 @@
+// What all node bodies of one run share. Everything is const during the run but for the parts that say in their own
+// header that they may be used from any thread; `finished[i]` is written once by node i's body before any dependant
+// of i starts, and read only by those.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/action_cache.hpp"
+#include "cache/blobs.hpp"
+#include "cache/source_tree.hpp"
+#include "cache/state_db.hpp"
+#include "engine/environment.hpp"
+#include "engine/events.hpp"
+#include "engine/graph.hpp"
+#include "engine/process.hpp"
+#include "engine/questions.hpp"
+#include "schemas/pipeline.hpp"
+
+namespace trilock {
+
+struct RunOptions {
+  unsigned jobs = 1;
+  bool keep_going = false;
+  bool force = false;  // run the nodes that were named, whatever is recorded
+  bool dry_run = false;
+};
+
+// What a node left for those that refer to it.
+struct FinishedNode {
+  Outcome outcome = Outcome::cancelled;
+  std::string blamed;  // label of the node that failed, for those that are skipped because of it
+  FastDigest key;
+  std::optional<ActionResult> result;
+  [[nodiscard]] bool usable() const {
+    return outcome == Outcome::unchanged || outcome == Outcome::restored || outcome == Outcome::ran;
+  }
+};
+
+struct RunState {
+  const Pipeline& pipeline;
+  const Graph& graph;
+  SourceTree& tree;
+  BlobStore& blobs;
+  ActionCache& actions;
+  StateDb& db;
+  Questions& questions;
+  ProcessRunner& runner;
+  const Environment& environment;
+  EventListener& events;
+  RunOptions options;
+  std::string scratch_root;                                // absolute; made when first needed
+  std::string platform;                                    // "linux/amd64"
+  std::unordered_map<std::string, StoredResult> recorded;  // by label: the last successful results
+  std::vector<bool> forced;                                // by node: runs whatever is recorded
+  std::vector<FinishedNode> finished;                      // by node
+};
+
+}  // namespace trilock

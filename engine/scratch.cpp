@@ -1,0 +1,84 @@
+#include "engine/scratch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace trilock {
+namespace {
+// 1980-01-01T00:00:00Z: the earliest time that zip files, which some build tools make, can hold.
+constexpr std::int64_t staged_mtime_ns = 315'532'800'000'000'000;
+}  // namespace
+
+Scratch::~Scratch() {
+  static_cast<void>(tree_.disk().remove(dir_));
+}
+
+Status Scratch::make() {
+  return tree_.disk().make_directories(dir_, 0700);
+}
+
+Status Scratch::stage(std::span<const StagedEntry> entries) {
+  Disk& disk = tree_.disk();
+  for (const StagedEntry& entry : entries) {
+    const std::string from = tree_.absolute(entry.source);
+    const std::string to = dir_ + "/" + entry.destination;
+    Status done;
+    switch (entry.type) {
+      case EntryType::directory:
+        // Writable while it is filled; the recorded mode is set below.
+        done = disk.make_directories(to, 0755);
+        break;
+      case EntryType::file:
+        done = disk.copy(from, to, entry.mode);
+        break;
+      case EntryType::symlink: {
+        const Result<std::string> target = disk.read_link(from);
+        done = target ? disk.make_symlink(*target, to) : std::unexpected(target.error());
+        break;
+      }
+    }
+    if (!done) return done;
+  }
+  // Backwards, since filling a directory changes its time: entries are sorted, so what is inside comes later.
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const std::string to = dir_ + "/" + entry->destination;
+    if (entry->type == EntryType::directory)
+      if (Status done = disk.set_mode(to, entry->mode); !done) return done;
+    if (Status done = disk.set_mtime(to, staged_mtime_ns); !done) return done;
+  }
+  return {};
+}
+
+Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
+  Disk& disk = tree_.disk();
+  for (const OutputSpec& output : outputs) {
+    Aside aside{
+        .output = tree_.absolute(output.path), .kept = fmt::format("{}/old-{}", dir_, aside_.size()), .existed = false};
+    if (disk.stat(aside.output)) {
+      // A failed rename (an output that is a mount point) leaves the old output in place, which is no worse than what
+      // the user's own tool would do.
+      aside.existed = disk.rename(aside.output, aside.kept).has_value();
+    } else {
+      const std::string parent = aside.output.substr(0, aside.output.rfind('/'));
+      if (Status done = disk.make_directories(parent); !done) return done;
+    }
+    aside_.push_back(std::move(aside));
+    tree_.forget(output.path);
+  }
+  return {};
+}
+
+Status Scratch::bring_back() {
+  Disk& disk = tree_.disk();
+  for (const Aside& aside : aside_) {
+    if (!aside.existed && disk.stat(aside.kept)) continue;
+    if (Status removed = disk.remove(aside.output); !removed) return removed;
+    if (!aside.existed) continue;
+    if (Status done = disk.rename(aside.kept, aside.output); !done) return done;
+  }
+  for (const Aside& aside : aside_) tree_.forget(aside.output.substr(tree_.root().size() + 1));
+  return {};
+}
+
+}  // namespace trilock

@@ -1,0 +1,137 @@
+#include "engine/workspace.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace trilock {
+
+Workspace::Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner)
+    : root_(std::move(root)),
+      state_dir_(environment.get("TRILOCK_STATE_DIR").value_or(root_ + "/.trilock")),
+      environment_(std::move(environment)),
+      disk_(&disk),
+      db_(&db),
+      runner_(&runner),
+      tree_(disk, root_),
+      questions_(tree_, runner, environment_) {
+  if (auto digests = db.file_digests()) tree_.remember(std::move(*digests));
+  if (auto answers = db.answers()) questions_.remember(std::move(*answers));
+}
+
+Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning) {
+  Environment environment = Environment::of_process();
+  const std::string state_dir = environment.get("TRILOCK_STATE_DIR").value_or(root + "/.trilock");
+  Parts parts{.disk = make_real_disk(), .db = nullptr, .runner = make_process_runner()};
+  std::string database = state_dir + "/state.db";
+  if (state == State::make) {
+    if (Status made = parts.disk->make_directories(state_dir); !made) return std::unexpected(made.error());
+  } else if (!parts.disk->stat(database)) {
+    database = ":memory:";
+  }
+  Result<std::unique_ptr<StateDb>> db = StateDb::open(database, warning);
+  if (!db) return std::unexpected(db.error());
+  parts.db = std::move(*db);
+  auto workspace =
+      std::make_unique<Workspace>(std::move(root), std::move(environment), *parts.disk, *parts.db, *parts.runner);
+  workspace->owned_ = std::move(parts);
+  return workspace;
+}
+
+std::string Workspace::cache_dir(const CacheSettings& settings) const {
+  const std::string home = environment_.get("HOME").value_or("/");
+  if (const auto dir = environment_.get("TRILOCK_CACHE_DIR"); dir && !dir->empty()) return tree_.absolute(*dir);
+  if (settings.dir.starts_with("~/")) return home + settings.dir.substr(1);
+  if (!settings.dir.empty()) return tree_.absolute(settings.dir);
+  if (const auto xdg = environment_.get("XDG_CACHE_HOME"); xdg && xdg->starts_with('/')) return *xdg + "/trilock";
+  return home + "/.cache/trilock";
+}
+
+Status Workspace::save() {
+  db_->record_digests(tree_.take_new_digests());
+  for (StoredAnswer& answer : questions_.take_new_answers()) db_->record_answer(std::move(answer));
+  return db_->flush();
+}
+
+Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string& state_dir, bool wait,
+                                                              std::string& holder) {
+  const std::string path = state_dir + "/lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return fail_errno(fmt::format("cannot open `{}`", path), errno);
+  std::unique_ptr<WorkspaceLock> lock(new WorkspaceLock(fd));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    std::array<char, 32> text{};
+    const ssize_t count = ::pread(fd, text.data(), text.size() - 1, 0);
+    holder = count > 0 ? std::string(text.data(), static_cast<std::size_t>(count)) : "?";
+    if (!wait) return nullptr;
+    while (::flock(fd, LOCK_EX) != 0)
+      if (errno != EINTR) return fail_errno(fmt::format("cannot lock `{}`", path), errno);
+  }
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0)
+    return fail_errno(fmt::format("cannot write `{}`", path), errno);
+  return lock;
+}
+
+WorkspaceLock::~WorkspaceLock() {
+  ::close(fd_);
+}
+
+std::string find_workspace(const std::string& start) {
+  std::string dir = start;
+  for (;;) {
+    if (::access((dir + "/trilock.toml").c_str(), F_OK) == 0) return dir.empty() ? "/" : dir;
+    if (dir.empty() || dir == "/") return {};
+    dir.resize(dir.rfind('/'));
+  }
+}
+
+Result<std::string> WorkspaceWorld::read_file(const std::string& path) {
+  return workspace_.tree().read(path);
+}
+
+Result<std::vector<std::string>> WorkspaceWorld::glob(const std::string& pattern) {
+  const InputPattern input{.pattern = pattern, .exclude = false, .place = {}};
+  return workspace_.tree().select({&input, 1}, {});
+}
+
+std::optional<std::string> WorkspaceWorld::environment(const std::string& name) {
+  return workspace_.environment().get(name);
+}
+
+Result<std::string> WorkspaceWorld::git(GitFact fact) {
+  Question question;
+  question.every_run = true;
+  switch (fact) {
+    case GitFact::describe:
+      question.argv = {"git", "describe", "--tags", "--always", "--dirty"};
+      break;
+    case GitFact::commit:
+      question.argv = {"git", "rev-parse", "--verify", "HEAD"};
+      break;
+    case GitFact::branch:
+      question.argv = {"git", "symbolic-ref", "--short", "HEAD"};
+      break;
+    case GitFact::tag:
+      question.argv = {"git", "describe", "--tags", "--exact-match", "HEAD"};
+      break;
+  }
+  Result<Answer> answer = workspace_.questions().ask(question);
+  if (!answer) return std::unexpected(answer.error());
+  const auto trim = [](std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    return text;
+  };
+  if (answer->exit_code != 0) {
+    std::string said = trim(answer->err);
+    said.resize(std::min(said.find('\n'), said.size()));
+    return fail(ErrorKind::tool_failed, said.empty() ? "git failed" : said);
+  }
+  return trim(answer->out);
+}
+
+}  // namespace trilock

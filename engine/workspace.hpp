@@ -1,0 +1,90 @@
+// One workspace as it is open: its folder, its state database, the files in it, the doors to processes and tools.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cache/disk.hpp"
+#include "cache/source_tree.hpp"
+#include "cache/state_db.hpp"
+#include "engine/environment.hpp"
+#include "engine/process.hpp"
+#include "engine/questions.hpp"
+#include "schemas/pipeline.hpp"
+#include "schemas/result.hpp"
+
+namespace trilock {
+
+class Workspace {
+ public:
+  enum class State : std::uint8_t {
+    use,   // read what is there; nothing is made on disk
+    make,  // make `.trilock/` where it is missing
+  };
+  // `root` is absolute. `warning` receives what the user should know of the state database.
+  static Result<std::unique_ptr<Workspace>> open(std::string root, State state, std::string& warning);
+  // Over parts that outlive it: how tests run whole builds in memory.
+  Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner);
+
+  [[nodiscard]] const std::string& root() const { return root_; }
+  [[nodiscard]] const std::string& state_dir() const { return state_dir_; }
+  [[nodiscard]] Disk& disk() { return *disk_; }
+  [[nodiscard]] SourceTree& tree() { return tree_; }
+  [[nodiscard]] StateDb& db() { return *db_; }
+  [[nodiscard]] ProcessRunner& runner() { return *runner_; }
+  [[nodiscard]] Questions& questions() { return questions_; }
+  [[nodiscard]] const Environment& environment() const { return environment_; }
+
+  // TRILOCK_CACHE_DIR, else `[cache] dir`, else $XDG_CACHE_HOME/trilock, else ~/.cache/trilock. Absolute.
+  [[nodiscard]] std::string cache_dir(const CacheSettings& settings) const;
+
+  // Hands what was learned (digests, answers) to the database, and waits until it is on disk.
+  Status save();
+
+ private:
+  struct Parts {
+    std::unique_ptr<Disk> disk;
+    std::unique_ptr<StateDb> db;
+    std::unique_ptr<ProcessRunner> runner;
+  };
+  Parts owned_;  // of an opened workspace; what the pointers below lead to
+  std::string root_;
+  std::string state_dir_;
+  Environment environment_;
+  Disk* disk_;
+  StateDb* db_;
+  ProcessRunner* runner_;
+  SourceTree tree_;
+  Questions questions_;
+};
+
+// Held while a run owns the workspace; the kernel gives it back when the process ends, however it ends.
+class WorkspaceLock {
+ public:
+  // Null (without error) when another process holds it and `wait` is false. `holder` receives the process id that is
+  // written in the lock file, when waiting or refused.
+  static Result<std::unique_ptr<WorkspaceLock>> acquire(const std::string& state_dir, bool wait, std::string& holder);
+  ~WorkspaceLock();
+
+ private:
+  explicit WorkspaceLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+// The nearest folder at or above `start` that has a `trilock.toml`; "" when there is none.
+[[nodiscard]] std::string find_workspace(const std::string& start);
+
+// The outside of a pipeline while it is read: files and git through the workspace.
+class WorkspaceWorld final : public PipelineWorld {
+ public:
+  explicit WorkspaceWorld(Workspace& workspace) : workspace_(workspace) {}
+  Result<std::string> read_file(const std::string& path) override;
+  Result<std::vector<std::string>> glob(const std::string& pattern) override;
+  std::optional<std::string> environment(const std::string& name) override;
+  Result<std::string> git(GitFact fact) override;
+
+ private:
+  Workspace& workspace_;
+};
+
+}  // namespace trilock
