@@ -1,0 +1,69 @@
+#!/bin/sh
+# Assembles the root file system of the toolchain image from what Debian provides, because the sample must build with
+# no registry within reach: usage `assemble.sh OUTPUT PACKAGE…`.
+#
+#   busybox-static   the shell and the small tools
+#   golang-go        the compiler, and of the standard library the packages named and all that they import
+#   libc6            what the dynamically linked variant of the service needs to start
+#
+# Debian's compiled packages (pkg/linux_amd64) come along: they were built with cgo, so the image can link a program
+# against glibc without having a C compiler.
+set -eu
+umask 022
+
+out=$1
+shift
+
+installed=$(go env GOVERSION)
+if [ "$installed" != "go${GO_VERSION#go}" ]; then
+  echo "the toolchain in PATH is $installed, but $GO_VERSION was asked for" >&2
+  exit 1
+fi
+goroot=$(go env GOROOT)
+if ! busybox=$(command -v busybox); then
+  echo "busybox is not in PATH: apt-get install busybox-static" >&2
+  exit 1
+fi
+
+rm -rf "$out"
+mkdir -p "$out/bin" "$out/tmp" "$out/etc" "$out/root" "$out/src" "$out/usr/local/go"
+chmod 1777 "$out/tmp"
+echo 'root:x:0:0:root:/root:/bin/sh' >"$out/etc/passwd"
+echo 'root:x:0:' >"$out/etc/group"
+
+cp "$busybox" "$out/bin/busybox"
+for applet in $("$out/bin/busybox" --list); do
+  [ "$applet" = busybox ] || ln -s busybox "$out/bin/$applet"
+done
+
+# Files of GOROOT: every one the build reads, for both settings of cgo, since they select different files of net.
+{
+  printf '%s\n' VERSION bin/go
+  for tool in asm buildid cgo compile link; do
+    echo "pkg/tool/linux_amd64/$tool"
+  done
+  for header in "$goroot"/pkg/include/*; do
+    echo "pkg/include/${header##*/}"
+  done
+  for cgo in 0 1; do
+    CGO_ENABLED=$cgo go list -deps -f '{{$dir := .Dir}}
+      {{- range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}
+      {{- range .CgoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}
+      {{- range .CFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}
+      {{- range .HFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}
+      {{- range .SFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}
+      {{- range .SysoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}
+      {{- range .EmbedFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}
+      {{- with .Target}}{{.}}{{"\n"}}{{end}}' "$@" |
+      sed "s|^$goroot/||"
+  done
+} >"$out.files"
+# Debian spreads GOROOT over /usr/lib and /usr/share with symlinks; -L gathers the files in one tree.
+(cd "$goroot" && sort -u "$OLDPWD/$out.files" | xargs cp -L --parents -t "$OLDPWD/$out/usr/local/go")
+rm "$out.files"
+
+# The loader stays at the path that is written into every dynamically linked program.
+for library in /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6; do
+  mkdir -p "$out$(dirname "$library")"
+  cp -L "$library" "$out$library"
+done

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Writes the same graph as a trilock pipeline and as a ninja file, so that both do the same work:
+# `generate.sh DIRECTORY NODES [LAYERS] [FAN_IN]`. Each node is `true`; it has one source file and takes its turn after
+# FAN_IN nodes of the layer before.
+set -euo pipefail
+directory=$1
+nodes=$2
+layers=${3:-1}
+fan_in=${4:-2}
+
+mkdir -p "$directory/src"
+awk -v nodes="$nodes" -v layers="$layers" -v fan_in="$fan_in" -v toml="$directory/trilock.toml" \
+  -v ninja="$directory/build.ninja" -v sources="$directory/src" '
+BEGIN {
+  width = int((nodes + layers - 1) / layers)
+  printf "[pipeline]\nname = \"bench\"\nversion = 1\n" >toml
+  printf "rule run\n  command = true\n" >ninja
+  for (i = 0; i < nodes; i++) {
+    layer = int(i / width)
+    printf "%d\n", i >(sources "/" i)
+    close(sources "/" i)
+    after = ""
+    phony = ""
+    if (layer > 0)
+      for (k = 0; k < fan_in; k++) {
+        before = (layer - 1) * width + (i * 7 + k * 13) % width
+        after = after (k ? ", " : "") "\"command.n" before "\""
+        phony = phony " n" before
+      }
+    printf "\n[command.n%d]\nrun = [\"true\"]\ninputs = [\"src/%d\"]\n", i, i >toml
+    if (after != "") printf "after = [%s]\n", after >toml
+    printf "build n%d: run src/%d%s\n", i, i, (phony == "" ? "" : " ||" phony) >ninja
+  }
+}'

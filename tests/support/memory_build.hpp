@@ -1,0 +1,56 @@
+// Whole runs in memory: a pipeline of `command` nodes over a MemoryDisk, with processes that are functions of files.
+//
+//   MemoryBuild build;
+//   build.disk.put("/w/trilock.toml", …);      // the workspace is /w
+//   build.run();  build.outcome("command.a");  build.ran;   // labels that ran, in order
+//
+// The only tool is `true`, `["true", OUTPUT, INPUT…]`: writes to OUTPUT a text made of its arguments and the content of
+// every INPUT. `["true", "fail"]` exits with 1. Thread rule: one thread, runs inside may have several jobs.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/run.hpp"
+#include "tests/support/memory_disk.hpp"
+
+namespace trilock::test {
+
+class MemoryBuild {
+ public:
+  MemoryBuild();
+
+  // Returns the exit code; 2 when the pipeline has errors (then `findings` holds them as text).
+  int run(RunOptions options = {}, std::vector<std::string> labels = {});
+  // Decides about every node, running nothing.
+  std::vector<Forecast> look();
+
+  [[nodiscard]] Outcome outcome(const std::string& label) const { return reports.at(label).outcome; }
+  void forget_state();  // as if `.trilock` had been deleted
+
+  MemoryDisk disk;
+  std::map<std::string, NodeReport> reports;
+  std::vector<std::string> ran;
+  std::vector<std::string> warnings;
+  std::string findings;
+  std::map<std::string, std::string> environment;
+  // Called before each process with the arguments; may change files.
+  std::function<void(const std::vector<std::string>&)> before_process;
+  std::atomic<std::size_t> processes = 0;
+
+ private:
+  class Runner;
+  class Listener;
+  bool plan(Workspace& workspace, PlannedPipeline& planned);
+  std::unique_ptr<Workspace> open();
+
+  std::unique_ptr<StateDb> db_;
+  std::unique_ptr<ProcessRunner> runner_;
+  SourceMap sources_;
+};
+
+}  // namespace trilock::test

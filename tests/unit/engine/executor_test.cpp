@@ -1,0 +1,141 @@
+#include "engine/executor.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+using namespace trilock;
+
+namespace {
+
+Graph make_graph(std::vector<Node> nodes) {
+  Diagnostics diagnostics;
+  return Graph::link(std::move(nodes), diagnostics);
+}
+
+Node named(std::size_t i) {
+  Node node;
+  node.label = "n" + std::to_string(i);
+  return node;
+}
+
+// Runs a graph and watches how many bodies of each kind run at once.
+struct Watch {
+  std::mutex mutex;
+  std::map<std::string, int> now;
+  std::map<std::string, int> most;
+  std::vector<std::size_t> order;
+
+  void body(const Graph& graph, NodeId id, std::chrono::milliseconds busy) {
+    const Node& node = graph.node(id);
+    enter("", 1);
+    enter("pool " + node.pool, static_cast<int>(node.weight));
+    for (const std::string& thing : node.exclusive) enter(thing, 1);
+    {
+      const std::lock_guard lock(mutex);
+      order.push_back(index_of(id));
+    }
+    std::this_thread::sleep_for(busy);
+    enter("", -1);
+    enter("pool " + node.pool, -static_cast<int>(node.weight));
+    for (const std::string& thing : node.exclusive) enter(thing, -1);
+  }
+  void enter(const std::string& what, int change) {
+    const std::lock_guard lock(mutex);
+    now[what] += change;
+    most[what] = std::max(most[what], now[what]);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("as many bodies at once as there are jobs, whatever the number of processors") {
+  std::vector<Node> nodes;
+  for (std::size_t i = 0; i < 32; ++i) nodes.push_back(named(i));
+  const Graph graph = make_graph(std::move(nodes));
+  Watch watch;
+  execute(graph, {}, std::vector<bool>(32, true), {.jobs = 16},
+          [&](NodeId id) { watch.body(graph, id, std::chrono::milliseconds(50)); });
+  CHECK(watch.most[""] == 16);
+}
+
+TEST_CASE("one job is one at a time, the longest remaining path first") {
+  // n0 alone; n1 -> n2 -> n3: the chain is begun first although n0 stands first in the file.
+  std::vector<Node> nodes{named(0), named(1), named(2), named(3)};
+  nodes[2].dependencies = {{"n1", DependencyKind::after, {}}};
+  nodes[3].dependencies = {{"n2", DependencyKind::after, {}}};
+  const Graph graph = make_graph(std::move(nodes));
+  Watch watch;
+  execute(graph, {}, std::vector<bool>(4, true), {.jobs = 1},
+          [&](NodeId id) { watch.body(graph, id, std::chrono::milliseconds(0)); });
+  CHECK(watch.order == std::vector<std::size_t>{1, 2, 0, 3});
+  Watch timed;
+  execute(graph, {}, std::vector<bool>(4, true), {.jobs = 1, .expected_ms = {5000, 1, 1, 1}},
+          [&](NodeId id) { timed.body(graph, id, std::chrono::milliseconds(0)); });
+  CHECK(timed.order == std::vector<std::size_t>{0, 1, 2, 3});
+}
+
+TEST_CASE("property: order, pools, weights and exclusive things hold on random graphs") {
+  for (std::uint32_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const std::size_t count = 1 + random() % 60;
+    std::vector<Node> nodes;
+    for (std::size_t i = 0; i < count; ++i) {
+      Node node = named(i);
+      for (std::size_t k = 0; k < i; ++k)
+        if (random() % 8 == 0) node.dependencies.push_back({"n" + std::to_string(k), DependencyKind::after, {}});
+      if (random() % 2 == 0) node.pool = random() % 2 == 0 ? "two" : "one";
+      if (random() % 4 == 0) node.exclusive.push_back("thing");
+      if (random() % 4 == 0) node.weight = 2;
+      nodes.push_back(std::move(node));
+    }
+    const Graph graph = make_graph(std::move(nodes));
+    const std::vector<Pool> pools{{"one", 1, {}}, {"two", 2, {}}};
+    Watch watch;
+    std::vector<std::atomic<int>> done(count);
+    std::atomic<bool> early = false;
+    execute(graph, pools, std::vector<bool>(count, true), {.jobs = 1 + static_cast<unsigned>(random() % 6)},
+            [&](NodeId id) {
+              for (const NodeId dependency : graph.dependencies(id))
+                if (done[index_of(dependency)].load() != 1) early = true;
+              watch.body(graph, id, std::chrono::milliseconds(random() % 2 == 0 ? 0 : 1));
+              done[index_of(id)].fetch_add(1);
+            });
+    CHECK(!early);
+    for (const auto& times : done) CHECK(times.load() == 1);
+    CHECK(watch.most["thing"] <= 1);
+    CHECK(watch.most["pool two"] <= 2);
+  }
+}
+
+TEST_CASE("only what is wanted runs") {
+  std::vector<Node> nodes{named(0), named(1), named(2)};
+  nodes[1].dependencies = {{"n0", DependencyKind::after, {}}};
+  const Graph graph = make_graph(std::move(nodes));
+  Watch watch;
+  execute(graph, {}, {true, false, false}, {.jobs = 4},
+          [&](NodeId id) { watch.body(graph, id, std::chrono::milliseconds(0)); });
+  CHECK(watch.order == std::vector<std::size_t>{0});
+}
+
+TEST_CASE("deep and wide graphs of ten thousand nodes end") {
+  std::vector<Node> deep;
+  std::vector<Node> wide;
+  for (std::size_t i = 0; i < 10'000; ++i) {
+    deep.push_back(named(i));
+    wide.push_back(named(i));
+    if (i > 0) deep.back().dependencies = {{"n" + std::to_string(i - 1), DependencyKind::after, {}}};
+  }
+  for (auto* nodes : {&deep, &wide}) {
+    const Graph graph = make_graph(std::move(*nodes));
+    std::atomic<std::size_t> ran = 0;
+    execute(graph, {}, std::vector<bool>(graph.size(), true), {.jobs = 4}, [&](NodeId) { ++ran; });
+    CHECK(ran == 10'000);
+  }
+}

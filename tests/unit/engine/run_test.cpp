@@ -1,0 +1,345 @@
+// Whole runs in memory: what runs, what is left alone, what is restored, and why.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <random>
+
+#include "tests/support/memory_build.hpp"
+
+using namespace trilock;
+using trilock::test::MemoryBuild;
+
+namespace {
+
+constexpr std::string_view chain = R"(
+[command.first]
+run = ["true", "out/1", "a.txt"]
+inputs = ["a.txt"]
+outputs = ["out/1"]
+
+[command.second]
+run = ["true", "out/2", "${command.first.out}", "b.txt"]
+inputs = ["b.txt"]
+outputs = ["out/2"]
+
+[command.other]
+run = ["true", "out/3", "b.txt"]
+inputs = ["b.txt"]
+outputs = ["out/3"]
+)";
+
+void put_chain(MemoryBuild& build) {
+  build.disk.put("/w/trilock.toml", chain);
+  build.disk.put("/w/a.txt", "A");
+  build.disk.put("/w/b.txt", "B");
+}
+
+using Labels = std::vector<std::string>;
+
+Labels sorted(Labels labels) {
+  std::sort(labels.begin(), labels.end());
+  return labels;
+}
+
+}  // namespace
+
+TEST_CASE("the first run runs everything, the second nothing") {
+  MemoryBuild build;
+  put_chain(build);
+  CHECK(build.run() == 0);
+  CHECK(build.findings == "");
+  CHECK(sorted(build.ran) == Labels{"command.first", "command.other", "command.second"});
+  CHECK(build.disk.content("/w/out/2") == "out/1(a.txt(A))b.txt(B)");
+
+  build.disk.clear_log();
+  CHECK(build.run() == 0);
+  CHECK(build.ran.empty());
+  CHECK(build.outcome("command.second") == Outcome::unchanged);
+  for (const std::string& path : build.disk.reads()) CHECK(path == "/w/trilock.toml");
+}
+
+TEST_CASE("a change runs what depends on it, and no more") {
+  MemoryBuild build;
+  put_chain(build);
+  REQUIRE(build.run() == 0);
+  build.disk.put("/w/a.txt", "A2");
+  CHECK(build.run() == 0);
+  CHECK(build.ran == Labels{"command.first", "command.second"});
+  CHECK(build.reports["command.first"].reason == "input a.txt: content changed");
+
+  SUBCASE("touching is no change") {
+    build.disk.put("/w/a.txt", "A2");
+    CHECK(build.run() == 0);
+    CHECK(build.ran.empty());
+  }
+  SUBCASE("going back restores what was built before") {
+    build.disk.put("/w/a.txt", "A");
+    CHECK(build.run() == 0);
+    CHECK(build.ran.empty());
+    CHECK(build.outcome("command.first") == Outcome::restored);
+    CHECK(build.disk.content("/w/out/2") == "out/1(a.txt(A))b.txt(B)");
+  }
+  SUBCASE("without state, what the cache has is restored") {
+    build.forget_state();
+    build.disk.erase("/w/out");
+    CHECK(build.run() == 0);
+    CHECK(build.ran.empty());
+    CHECK(build.outcome("command.second") == Outcome::restored);
+    CHECK(build.disk.content("/w/out/1") == "a.txt(A2)");
+  }
+  SUBCASE("a missing output is put back, a changed one as well") {
+    build.disk.erase("/w/out/1");
+    build.disk.put("/w/out/3", "by hand");
+    CHECK(build.run() == 0);
+    CHECK(build.ran.empty());
+    CHECK(build.outcome("command.first") == Outcome::restored);
+    CHECK(build.outcome("command.second") == Outcome::unchanged);
+    CHECK(build.disk.content("/w/out/3") == "b.txt(B)");
+  }
+  SUBCASE("a missing output that the cache lost as well is made again") {
+    build.disk.erase("/w/out/1");
+    build.disk.erase("/cache");
+    CHECK(build.run() == 0);
+    CHECK(build.ran == Labels{"command.first"});
+    CHECK(build.reports["command.first"].reason == "`out/1` is missing");
+  }
+}
+
+TEST_CASE("early cutoff: an output that comes out the same ends the change") {
+  MemoryBuild build;
+  build.disk.put("/w/trilock.toml", R"(
+[command.first]
+run = ["true", "out/1", "a.txt"]
+inputs = ["a.txt", "comment.txt"]
+outputs = ["out/1"]
+[command.second]
+run = ["true", "out/2", "${command.first.out}"]
+outputs = ["out/2"]
+[command.third]
+run = ["true", "out/3", "x"]
+needs = ["command.first"]
+outputs = ["out/3"]
+)");
+  build.disk.put("/w/a.txt", "A");
+  build.disk.put("/w/comment.txt", "1");
+  REQUIRE(build.run() == 0);
+  build.disk.put("/w/comment.txt", "2");
+  CHECK(build.run() == 0);
+  CHECK(build.ran == Labels{"command.first"});
+}
+
+TEST_CASE("a failure leaves state and outputs as they were and skips what depends on it") {
+  MemoryBuild build;
+  put_chain(build);
+  REQUIRE(build.run() == 0);
+  std::string failing(chain);
+  failing.replace(failing.find("\"out/1\", \"a.txt\""), 8, "\"fail\", ");
+  build.disk.put("/w/trilock.toml", failing);
+  CHECK(build.run({.keep_going = true}) == 1);
+  CHECK(build.outcome("command.first") == Outcome::failed);
+  CHECK(build.reports["command.first"].err == "told to fail\n");
+  CHECK(build.reports["command.second"].reason == "command.first failed");
+  CHECK(build.outcome("command.other") == Outcome::unchanged);
+  CHECK(build.disk.content("/w/out/1") == "a.txt(A)");
+  build.disk.put("/w/trilock.toml", chain);
+  CHECK(build.run() == 0);
+  CHECK(build.ran.empty());
+}
+
+TEST_CASE("an output that was promised and not made is a failure") {
+  MemoryBuild build;
+  build.disk.put("/w/trilock.toml", "[command.a]\nrun = [\"true\", \"out/1\"]\noutputs = [\"out/1\", \"out/2\"]\n");
+  CHECK(build.run() == 1);
+  CHECK(build.reports["command.a"].reason.find("`out/2`") != std::string::npos);
+  CHECK(!build.disk.has("/w/out/1"));
+}
+
+TEST_CASE("an input that changes while the node runs: the result is used but not kept") {
+  MemoryBuild build;
+  build.disk.put("/w/trilock.toml",
+                 "[command.a]\nrun = [\"true\", \"out/1\", \"a.txt\"]\ninputs = [\"a.txt\"]\noutputs = [\"out/1\"]\n");
+  build.disk.put("/w/a.txt", "A");
+  build.before_process = [&](const auto&) {
+    build.disk.next_tick();
+    build.disk.put("/w/a.txt", "A2");
+  };
+  CHECK(build.run() == 0);
+  REQUIRE(build.warnings.size() == 1);
+  CHECK(build.warnings[0] == "`a.txt` changed while command.a ran: its result is used now but not kept");
+  build.before_process = nullptr;
+  CHECK(build.run() == 0);
+  CHECK(build.ran == Labels{"command.a"});
+  CHECK(build.disk.content("/w/out/1") == "a.txt(A2)");
+}
+
+TEST_CASE("force runs the named node, and what it changes nothing for stays") {
+  MemoryBuild build;
+  put_chain(build);
+  REQUIRE(build.run() == 0);
+  CHECK(build.run({.force = true}, {"command.first"}) == 0);
+  CHECK(build.ran == Labels{"command.first"});
+  CHECK(build.run() == 0);
+  CHECK(build.ran.empty());
+}
+
+TEST_CASE("`cache = false` runs every time; `when` decides by value") {
+  MemoryBuild build;
+  build.disk.put("/w/trilock.toml", R"(
+[vars]
+os = "linux"
+[command.always]
+run = ["true", "out/1"]
+outputs = ["out/1"]
+cache = false
+[command.never]
+run = ["true", "out/2"]
+outputs = ["out/2"]
+when = '${var.os} == "plan9"'
+)");
+  CHECK(build.run() == 0);
+  CHECK(build.run() == 0);
+  CHECK(build.ran == Labels{"command.always"});
+  CHECK(build.outcome("command.never") == Outcome::skipped);
+  CHECK(build.reports["command.never"].reason == "`when` does not hold: \"linux\" == \"plan9\"");
+}
+
+TEST_CASE("a cache that cannot be written warns and fails nothing") {
+  MemoryBuild build;
+  build.disk.put("/w/trilock.toml", "[command.a]\nrun = [\"true\", \"out/1\"]\noutputs = [\"out/1\"]\n");
+  build.disk.put("/cache", "a file where the directory should be");
+  CHECK(build.run() == 0);
+  CHECK(build.warnings.size() == 1);
+  CHECK(build.run() == 0);
+  CHECK(build.ran.empty());
+}
+
+TEST_CASE("a forecast says what would run and changes nothing") {
+  MemoryBuild build;
+  put_chain(build);
+  REQUIRE(build.run() == 0);
+  build.disk.put("/w/a.txt", "A2");
+  const std::size_t writes = build.disk.writes();
+  const auto forecasts = build.look();
+  REQUIRE(forecasts.size() == 3);
+  CHECK(forecasts[0].decision.next == Next::run);
+  CHECK(forecasts[0].decision.reason == "input a.txt: content changed");
+  CHECK(forecasts[1].after == "command.first");
+  CHECK(forecasts[2].decision.next == Next::nothing);
+  CHECK(build.disk.writes() == writes);
+}
+
+namespace {
+
+// A random layered graph in which every node mixes a few sources and outputs of earlier nodes.
+struct RandomPipeline {
+  std::size_t nodes;
+  std::vector<std::vector<std::size_t>> upstream;
+  std::vector<std::vector<std::size_t>> sources;
+  std::vector<std::uint32_t> salt;
+  std::vector<bool> fails;
+
+  [[nodiscard]] std::string toml() const {
+    std::string text;
+    for (std::size_t i = 0; i < nodes; ++i) {
+      text += fmt::format("[command.n{}]\nrun = [\"true\", \"{}\"", i, fails[i] ? "fail" : fmt::format("out/{}", i));
+      for (const std::size_t s : sources[i]) text += fmt::format(", \"src/{}\"", s);
+      for (const std::size_t u : upstream[i]) text += fmt::format(", \"${{command.n{}.out}}\"", u);
+      text += fmt::format("]\noutputs = [\"out/{}\"]\nenv = {{ SALT = \"{}\" }}\ninputs = [", i, salt[i]);
+      for (const std::size_t s : sources[i]) text += fmt::format("\"src/{}\", ", s);
+      text += "]\n";
+    }
+    return text;
+  }
+};
+
+constexpr std::size_t source_count = 6;
+
+RandomPipeline random_pipeline(std::mt19937& random) {
+  RandomPipeline pipeline;
+  pipeline.nodes = 2 + random() % 9;
+  for (std::size_t i = 0; i < pipeline.nodes; ++i) {
+    pipeline.upstream.emplace_back();
+    pipeline.sources.emplace_back();
+    for (std::size_t k = 0; k < i; ++k)
+      if (random() % 3 == 0) pipeline.upstream.back().push_back(k);
+    for (std::size_t k = 0; k < source_count; ++k)
+      if (random() % 4 == 0) pipeline.sources.back().push_back(k);
+    pipeline.salt.push_back(0);
+    pipeline.fails.push_back(false);
+  }
+  return pipeline;
+}
+
+void put_scene(MemoryBuild& build, const RandomPipeline& pipeline, const std::vector<std::string>& sources) {
+  build.disk.put("/w/trilock.toml", pipeline.toml());
+  for (std::size_t i = 0; i < sources.size(); ++i) build.disk.put(fmt::format("/w/src/{}", i), sources[i]);
+}
+
+std::map<std::string, std::string> outputs_of(const MemoryBuild& build, std::size_t nodes) {
+  std::map<std::string, std::string> outputs;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    const std::string path = fmt::format("/w/out/{}", i);
+    outputs[path] = build.disk.has(path) ? build.disk.content(path) : "absent";
+  }
+  return outputs;
+}
+
+}  // namespace
+
+TEST_CASE("property: whatever is edited, deleted, reverted or fails, the result equals a clean build's") {
+  std::size_t runs_checked = 0;
+  for (std::uint32_t seed = 1; seed <= 250; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    RandomPipeline pipeline = random_pipeline(random);
+    std::vector<std::string> sources(source_count, "0");
+    MemoryBuild build;
+    put_scene(build, pipeline, sources);
+    for (int round = 0; round < 8; ++round) {
+      CAPTURE(round);
+      const int code = build.run({.jobs = 1 + static_cast<unsigned>(random() % 3)});
+      const bool any_fails = std::find(pipeline.fails.begin(), pipeline.fails.end(), true) != pipeline.fails.end();
+      CHECK(code == (any_fails ? 1 : 0));
+      if (!any_fails) {
+        MemoryBuild clean;
+        put_scene(clean, pipeline, sources);
+        REQUIRE(clean.run() == 0);
+        CHECK(outputs_of(build, pipeline.nodes) == outputs_of(clean, pipeline.nodes));
+        const std::size_t before = build.processes;
+        CHECK(build.run() == 0);
+        CHECK(build.processes == before);
+        ++runs_checked;
+      }
+      for (std::size_t edit = random() % 3 + 1; edit > 0; --edit) {
+        const std::size_t node = random() % pipeline.nodes;
+        switch (random() % 7) {
+          case 0:
+          case 1:
+            sources[random() % source_count] = std::to_string(random() % 3);
+            break;
+          case 2:
+            build.disk.erase(fmt::format("/w/out/{}", node));
+            break;
+          case 3:
+            build.disk.put(fmt::format("/w/out/{}", node), "by hand");
+            break;
+          case 4:
+            pipeline.salt[node] = static_cast<std::uint32_t>(random() % 2);
+            break;
+          case 5:
+            pipeline.fails[node] = !pipeline.fails[node];
+            break;
+          default:
+            if (random() % 4 == 0)
+              build.forget_state();
+            else if (random() % 4 == 0)
+              build.disk.erase("/cache");
+            else
+              std::fill(pipeline.fails.begin(), pipeline.fails.end(), false);
+        }
+      }
+      put_scene(build, pipeline, sources);
+    }
+  }
+  CHECK(runs_checked > 500);
+}
