@@ -161,7 +161,7 @@ bool may_match_below_plain(std::string_view pattern, std::string_view dir) {
   return !p.done;
 }
 
-// The first alternatives group at or after `from`: its `{`, its `}`, and the commas on its own level.
+// The first group of alternatives: its `{`, its `}`, and the commas on its own level.
 struct Group {
   std::size_t open = npos;
   std::size_t close = npos;

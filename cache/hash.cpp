@@ -7,7 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <new>
+#include <cstring>
 
 namespace trilock {
 

@@ -3,6 +3,7 @@
 // recording never waits for the disk; `tables_lock` guards the connection.
 #include "cache/state_db.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -41,6 +42,7 @@ struct StateDb::Impl {
   template <class Write>
   Status write(Write write);
   void queue_row(StateRow row);
+  void queued(std::size_t rows);
   void write_batches();
   Status flush();
 
@@ -132,9 +134,14 @@ Status StateDb::Impl::write(Write write) {
 void StateDb::Impl::queue_row(StateRow row) {
   const std::lock_guard lock(queue_lock);
   queue.push_back(std::move(row));
-  ++recorded;
+  queued(1);
+}
+
+// With queue_lock held, after that many rows were added.
+void StateDb::Impl::queued(std::size_t rows) {
+  recorded += rows;
   if (!writer.joinable()) writer = std::thread([this] { write_batches(); });
-  if (queue.size() == 1 || queue.size() == batch_rows) wake.notify_one();
+  if (queue.size() == rows || queue.size() >= batch_rows) wake.notify_one();
 }
 
 void StateDb::Impl::write_batches() {
@@ -242,7 +249,10 @@ Result<std::vector<RunNodeRow>> StateDb::run_nodes(std::int64_t run) {
 }
 
 void StateDb::record_digests(std::vector<FileDigest> rows) {
-  for (FileDigest& row : rows) impl_->queue_row(std::move(row));
+  if (rows.empty()) return;
+  const std::lock_guard lock(impl_->queue_lock);
+  for (FileDigest& row : rows) impl_->queue.emplace_back(std::move(row));
+  impl_->queued(rows.size());
 }
 
 void StateDb::record_result(std::string label, const ActionResult& result) {

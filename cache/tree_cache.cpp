@@ -1,7 +1,8 @@
 #include "cache/tree_cache.hpp"
 
+#include <algorithm>
 #include <cerrno>
-#include <optional>
+#include <iterator>
 #include <utility>
 
 namespace trilock {

@@ -49,6 +49,18 @@ std::string describe_end(const Process& process, const ProcessResult& result, st
   return {};
 }
 
+bool uses_scratch(const Action& action) {
+  const auto marked = [](const std::string& text) { return text.find(scratch_marker) != std::string::npos; };
+  const auto marked_env = [&](const std::vector<EnvVar>& env) {
+    return std::any_of(env.begin(), env.end(), [&](const EnvVar& variable) { return marked(variable.value); });
+  };
+  const auto marked_process = [&](const Process& process) {
+    return marked(process.dir) || marked_env(process.env) || std::any_of(process.argv.begin(), process.argv.end(), marked);
+  };
+  return !action.staged.empty() || !action.collect.empty() || marked_env(action.env) ||
+         std::any_of(action.processes.begin(), action.processes.end(), marked_process);
+}
+
 // One attempt to run an action: its processes in order, in a scratch directory.
 class Attempt {
  public:
@@ -73,8 +85,8 @@ class Attempt {
 
  private:
   std::optional<Trouble> prepare() {
-    if (action_.processes.empty() && action_.staged.empty()) return write_files();
-    if (Status made = scratch_.make(); !made) return trouble_of(made.error());
+    if (uses_scratch(action_))
+      if (Status made = scratch_.make(); !made) return trouble_of(made.error());
     if (Status staged = scratch_.stage(action_.staged); !staged) return trouble_of(staged.error());
     if (!action_.processes.empty())
       if (Status aside = scratch_.set_aside(node_.outputs); !aside) return trouble_of(aside.error());

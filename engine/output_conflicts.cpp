@@ -29,23 +29,28 @@ bool by_path(const Claim& a, const Claim& b) {
                                       b.output->path.end(), [&](char x, char y) { return rank(x) < rank(y); });
 }
 
+void report_shared_output(const Graph& graph, const Claim& first, const Claim& second, Diagnostics& diagnostics) {
+  const bool swap = index_of(second.node) < index_of(first.node);
+  const Claim& earlier = swap ? second : first;
+  const Claim& later = swap ? first : second;
+  const std::string message =
+      first.output->path == second.output->path
+          ? fmt::format("two nodes have the output `{}`: {} and {}", later.output->path, graph.node(earlier.node).label,
+                        graph.node(later.node).label)
+          : fmt::format("the output `{}` of {} lies inside the output `{}` of {}", second.output->path,
+                        graph.node(second.node).label, first.output->path, graph.node(first.node).label);
+  Diagnostic& found = diagnostics.error(later.output->place, message, "give each node an output of its own");
+  found.notes.push_back({"the other one is declared here", earlier.output->place});
+}
+
+// In the order of by_path everything inside a directory follows it directly, so one open directory is enough to know.
 void report_shared_outputs(const Graph& graph, const std::vector<Claim>& claims, Diagnostics& diagnostics) {
-  for (std::size_t i = 1; i < claims.size(); ++i) {
-    const Claim& first = claims[i - 1];
-    const Claim& second = claims[i];
-    const bool same = first.output->path == second.output->path;
-    if (!same && !is_inside(second.output->path, first.output->path)) continue;
-    if (first.node == second.node) continue;
-    const bool swap = index_of(second.node) < index_of(first.node);
-    const Claim& earlier = swap ? second : first;
-    const Claim& later = swap ? first : second;
-    const std::string message =
-        same ? fmt::format("two nodes have the output `{}`: {} and {}", later.output->path,
-                           graph.node(earlier.node).label, graph.node(later.node).label)
-             : fmt::format("the output `{}` of {} lies inside the output `{}` of {}", second.output->path,
-                           graph.node(second.node).label, first.output->path, graph.node(first.node).label);
-    Diagnostic& found = diagnostics.error(later.output->place, message, "give each node an output of its own");
-    found.notes.push_back({"the other one is declared here", earlier.output->place});
+  const Claim* open = nullptr;
+  for (const Claim& claim : claims) {
+    const bool conflict =
+        open != nullptr && (claim.output->path == open->output->path || is_inside(claim.output->path, open->output->path));
+    if (!conflict) open = &claim;
+    if (conflict && claim.node != open->node) report_shared_output(graph, *open, claim, diagnostics);
   }
 }
 

@@ -11,10 +11,12 @@ constexpr std::int64_t staged_mtime_ns = 315'532'800'000'000'000;
 }  // namespace
 
 Scratch::~Scratch() {
-  static_cast<void>(tree_.disk().remove(dir_));
+  if (made_) static_cast<void>(tree_.disk().remove(dir_));
 }
 
 Status Scratch::make() {
+  if (made_) return {};
+  made_ = true;
   return tree_.disk().make_directories(dir_, 0700);
 }
 
@@ -56,6 +58,7 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
     Aside aside{
         .output = tree_.absolute(output.path), .kept = fmt::format("{}/old-{}", dir_, aside_.size()), .existed = false};
     if (disk.stat(aside.output)) {
+      if (Status done = make(); !done) return done;
       // A failed rename (an output that is a mount point) leaves the old output in place, which is no worse than what
       // the user's own tool would do.
       aside.existed = disk.rename(aside.output, aside.kept).has_value();

@@ -20,6 +20,7 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   [[nodiscard]] const std::string& dir() const { return dir_; }
+  // Making and removing a directory costs more than starting a small process, so it is made when first needed.
   Status make();
   // Copies with one fixed modification time, so that equal contexts are equal to every builder.
   Status stage(std::span<const StagedEntry> entries);
@@ -36,6 +37,7 @@ class Scratch {
   };
   SourceTree& tree_;
   std::string dir_;
+  bool made_ = false;
   std::vector<Aside> aside_;
 };
 

@@ -52,12 +52,12 @@ std::optional<Condition> parse_condition(const Text& text) {
     const std::size_t before = open == 0 ? std::string_view::npos : literal.find_last_not_of(blanks, open - 1);
     if (before == std::string_view::npos || before == 0 || literal[before] != '=') continue;
     if (literal[before - 1] != '=' && literal[before - 1] != '!') continue;
-    Condition condition{.left = trimmed(text, 0, before - 1),
-                        .equal = literal[before - 1] == '=',
-                        .right = part(text, open + 1, last)};
+    Condition condition{
+        .left = trimmed(text, 0, before - 1), .equal = literal[before - 1] == '=', .right = part(text, open + 1, last)};
     // A reference between the operator and the quote, or after the end, would be lost.
     const std::size_t kept = condition.left.references.size() + condition.right.references.size();
-    if (kept != text.references.size() || (condition.left.literal.empty() && condition.left.is_literal() && before == 1))
+    if (kept != text.references.size() ||
+        (condition.left.literal.empty() && condition.left.is_literal() && before == 1))
       return std::nullopt;
     return condition;
   }

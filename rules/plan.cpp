@@ -23,7 +23,7 @@ struct Reader {
     const std::int64_t* number = value == nullptr ? nullptr : std::get_if<std::int64_t>(&value->data);
     return number == nullptr || *number < 0 ? fallback : static_cast<std::uint64_t>(*number);
   }
-  // The strings of an array with their places.
+  // The strings of an array that refer to no node, with their places.
   [[nodiscard]] std::vector<std::pair<std::string, Place>> literals(std::string_view key) const;
 };
 
@@ -33,7 +33,8 @@ std::vector<std::pair<std::string, Place>> Reader::literals(std::string_view key
   const ConfigArray* array = value == nullptr ? nullptr : value->array();
   if (array == nullptr) return result;
   for (const Config& element : *array)
-    if (const Text* text = element.text()) result.emplace_back(text->literal, element.place);
+    if (const Text* text = element.text(); text != nullptr && text->is_literal())
+      result.emplace_back(text->literal, element.place);
   return result;
 }
 
@@ -69,7 +70,24 @@ std::string workspace_pattern(std::string_view dir, std::string_view pattern, Pl
   return full;
 }
 
+// An input may also be an output of another node, `${command.gen.out}`: then the reference is the edge, and what is in
+// the output counts through it. Nothing else can be a path before the other node has run.
+void check_input_references(Reader& reader) {
+  const Config* value = reader.target.table.find("inputs");
+  const ConfigArray* array = value == nullptr ? nullptr : value->array();
+  if (array == nullptr) return;
+  for (const Config& element : *array) {
+    const Text* text = element.text();
+    if (text == nullptr || text->is_literal()) continue;
+    const std::string& named = text->references.front().value;
+    if (text->literal.empty() && text->references.size() == 1 && (named == "out" || named.starts_with("out."))) continue;
+    reader.context.diagnostics.error(element.place, fmt::format("`{}` is no input", to_source(*text)),
+                                     "an input that refers to a node is one of its outputs: `${label.out}`");
+  }
+}
+
 void read_inputs(Reader& reader) {
+  check_input_references(reader);
   for (const auto& [written, place] : reader.literals("inputs")) {
     const bool exclude = written.starts_with('!');
     const std::string_view pattern = std::string_view(written).substr(exclude ? 1 : 0);
@@ -83,8 +101,8 @@ void read_inputs(Reader& reader) {
 }
 
 bool contains_path(std::string_view directory, std::string_view path) {
-  return path == directory || (path.starts_with(directory) && path.size() > directory.size() &&
-                               path[directory.size()] == '/');
+  return path == directory ||
+         (path.starts_with(directory) && path.size() > directory.size() && path[directory.size()] == '/');
 }
 
 void add_output(Reader& reader, std::string name, const Config& value) {
@@ -105,7 +123,8 @@ void add_output(Reader& reader, std::string name, const Config& value) {
   }
   for (const std::string_view reserved : {".trilock", ".git"})
     if (contains_path(reserved, path)) {
-      diagnostics.error(value.place, fmt::format("output `{}` is in `{}`, which is not for nodes", text->literal, reserved));
+      diagnostics.error(value.place,
+                        fmt::format("output `{}` is in `{}`, which is not for nodes", text->literal, reserved));
       return;
     }
   for (const OutputSpec& other : reader.node.outputs) {
@@ -175,11 +194,13 @@ void read_pool(Reader& reader) {
     for (const Pool& known : pools) names.push_back(known.name);
     std::string help = did_you_mean(node.pool, names);
     if (help.empty()) help = "declare it: `[pools]` with `" + node.pool + " = 1`";
-    reader.context.diagnostics.error(reader.place("pool"), fmt::format("unknown pool `{}`", node.pool), std::move(help));
+    reader.context.diagnostics.error(reader.place("pool"), fmt::format("unknown pool `{}`", node.pool),
+                                     std::move(help));
   } else if (node.weight > pool->slots) {
     reader.context.diagnostics
-        .error(reader.place("weight"), fmt::format("a weight of {} never fits into pool `{}`, which has {} {}", node.weight,
-                                                   node.pool, pool->slots, pool->slots == 1 ? "slot" : "slots"))
+        .error(reader.place("weight"),
+               fmt::format("a weight of {} never fits into pool `{}`, which has {} {}", node.weight, node.pool,
+                           pool->slots, pool->slots == 1 ? "slot" : "slots"))
         .notes.push_back({"the pool is declared here", pool->place});
   }
 }
@@ -212,9 +233,7 @@ void read_dependencies(Reader& reader) {
 
 // One edge of each kind to each node; of equal ones the first of the file stays, for messages.
 void sort_dependencies(std::vector<Dependency>& dependencies) {
-  const auto order = [](const Dependency& d) {
-    return std::tuple<std::string_view, DependencyKind>(d.label, d.kind);
-  };
+  const auto order = [](const Dependency& d) { return std::tuple<std::string_view, DependencyKind>(d.label, d.kind); };
   std::ranges::stable_sort(dependencies, {}, order);
   const auto repeated = std::ranges::unique(dependencies, {}, order);
   dependencies.erase(repeated.begin(), repeated.end());

@@ -48,11 +48,17 @@ Text text_of(const Config& value) {
 
 }  // namespace
 
-Result<Collected> Rule::collect(const Node&, const Action&, const Run&) const { return Collected{}; }
+Result<Collected> Rule::collect(const Node&, const Action&, const Run&) const {
+  return Collected{};
+}
 
-Result<bool> Rule::probe(const Node&, const Target&, const ActionResult&, ResolveContext&) const { return true; }
+Result<bool> Rule::probe(const Node&, const Target&, const ActionResult&, ResolveContext&) const {
+  return true;
+}
 
-Verdict Rule::review(const Node&, const Target&, const Run&, std::size_t) const { return {}; }
+Verdict Rule::review(const Node&, const Target&, const Run&, std::size_t) const {
+  return {};
+}
 
 std::string workspace_path(std::string_view dir, std::string_view path, Place place, Diagnostics& diagnostics) {
   if (path.starts_with('/')) {

@@ -1,5 +1,7 @@
 #include "schemas/families.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -88,9 +90,27 @@ std::string Families::suggest(const std::string& title) {
   const auto known = suggestions_.find(title);
   if (known != suggestions_.end()) return known->second;
   if (suggestions_.size() >= max_suggestions) return {};
+  return suggestions_.emplace(title, suggestion_for(title)).first->second;
+}
+
+// Names are compared without their rule: a common `command.` would make any two names look alike.
+std::string Families::suggestion_for(std::string_view title) const {
+  const std::size_t dot = std::min(title.find('.'), title.size());
+  const std::string_view rule = title.substr(0, dot);
+  const std::string_view name = title.substr(std::min(dot + 1, title.size()));
+  std::vector<std::string_view> same_rule;
   std::vector<std::string_view> titles;
-  for (const ExpandedTable& table : tables_) titles.push_back(table.title);
-  return suggestions_.emplace(title, did_you_mean(title, titles)).first->second;
+  for (const ExpandedTable& table : tables_) {
+    const std::string_view known_rule = rules_[table.rule].rule;
+    const std::string_view known_name = std::string_view(table.title).substr(known_rule.size() + 1);
+    if (known_name == name) return fmt::format("did you mean `{}`?", table.title);
+    if (known_rule == rule) same_rule.push_back(known_name);
+    titles.push_back(table.title);
+  }
+  const bool rule_known = std::ranges::find(rules_, rule, &RuleKeys::rule) != rules_.end();
+  if (!rule_known) return did_you_mean(title, titles);
+  const std::string_view meant = nearest(name, same_rule);
+  return meant.empty() ? std::string() : fmt::format("did you mean `{}.{}`?", rule, meant);
 }
 
 }  // namespace trilock

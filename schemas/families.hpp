@@ -41,6 +41,8 @@ class Families {
   [[nodiscard]] std::span<const ExpandedTable> all() const { return tables_; }
 
  private:
+  [[nodiscard]] std::string suggestion_for(std::string_view title) const;
+
   std::span<const ExpandedTable> tables_;
   std::span<const RuleKeys> rules_;
   std::unordered_map<std::string_view, const ExpandedTable*> by_title_;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "schemas/reference.hpp"
 
@@ -162,12 +163,16 @@ class Interpolator {
       return;
     }
     NodeUse use{std::string(parsed->target), {}, std::string(parsed->value), place};
+    const bool faulty_before = std::exchange(result_.faulty, false);
     for (const auto& [name, value] : parsed->coordinates) {
       const std::size_t from = static_cast<std::size_t>(value.data() - content_.data());
       std::vector<Piece> coordinate;
       scan(from, from + value.size(), coordinate, true);
       use.coordinates.emplace_back(name, std::move(coordinate));
     }
+    const bool usable = !result_.faulty;
+    result_.faulty = result_.faulty || faulty_before;
+    if (!usable) return;
     pieces.push_back({Piece::Kind::node, {}, result_.nodes.size()});
     result_.nodes.push_back(std::move(use));
   }

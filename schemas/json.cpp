@@ -1,3 +1,5 @@
+// Why RapidJSON: it reads comments and trailing commas, its events come in the order of the text, and it can parse
+// without recursion. nlohmann's ordered_json 3.11 does not know trailing commas.
 #include "schemas/json.hpp"
 
 #include <fmt/format.h>

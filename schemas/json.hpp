@@ -1,6 +1,8 @@
 // JSON values that keep the order of keys and the place of every value. The only user of the JSON library.
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +26,12 @@ struct JsonObject {
   void set(std::string key, Json value);
 };
 
+// What a value holds. Nothing wider may convert: it would also ask whether a Result<Json> makes a Json.
+template <class T>
+concept JsonData = std::same_as<T, std::nullptr_t> || std::same_as<T, bool> || std::same_as<T, std::int64_t> ||
+    std::same_as<T, std::uint64_t> || std::same_as<T, double> || std::same_as<T, std::string> ||
+    std::same_as<T, JsonArray> || std::same_as<T, JsonObject>;
+
 struct Json {
   // A number that is no 64-bit integer is a double; integers keep their exact value.
   std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, JsonArray, JsonObject> data =
@@ -31,7 +39,7 @@ struct Json {
   std::uint32_t offset = 0;  // in bytes, where the value ends in the text it was read from
 
   Json() = default;
-  template <class T>
+  template <JsonData T>
   Json(T value) : data(std::move(value)) {}  // NOLINT: a literal may stand where a value is wanted
   Json(const char* value) : data(std::string(value)) {}
   Json(std::string_view value) : data(std::string(value)) {}

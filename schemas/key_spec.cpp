@@ -245,7 +245,7 @@ void check_keys(const ConfigTable& table, std::string_view title, Place place,
 std::span<const KeySpec> common_keys() {
   static constexpr KeySpec keys[] = {
       {"description", KeyType::literal, "What the node is for, as `trilock list` shows it"},
-      {"inputs", KeyType::literals, "Globs of the files that the node reads; `!` excludes, later patterns win"},
+      {"inputs", KeyType::strings, "Globs of the files that the node reads; `!` excludes, later patterns win"},
       {"outputs", KeyType::outputs, "Files and directories that the node writes: a list, or a table of name = path"},
       {"needs", KeyType::labels, "Labels of nodes that must be done before, and whose outputs and values count"},
       {"after", KeyType::labels, "Labels of nodes that must be done before, for the order only"},

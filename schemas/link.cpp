@@ -132,14 +132,15 @@ class Linker {
       ConfigArray labels;
       for (const Config& pattern : *patterns) {
         const Text* text = pattern.text();
-        if (text == nullptr || !text->is_literal() || findings_.is_faulty(pattern.place)) return;
-        if (!add_labels(text->literal, pattern.place, key, target, table.first + i, labels)) return;
+        // What was reported for one target of the table is not looked at again for the others.
+        if (text == nullptr || !text->is_literal() || findings_.is_faulty(pattern.place)) continue;
+        add_labels(text->literal, pattern.place, key, target, table.first + i, labels);
       }
       *patterns = std::move(labels);
     }
   }
 
-  bool add_labels(const std::string& text, Place place, std::string_view key, const Target& target, std::size_t index,
+  void add_labels(const std::string& text, Place place, std::string_view key, const Target& target, std::size_t index,
                   ConfigArray& labels) {
     const LabelPattern pattern(text);
     std::size_t found = 0;
@@ -160,13 +161,12 @@ class Linker {
       for_each_node(*family->matrix, choices, [&](std::size_t node) { return add(family->first + node); });
     }
     for (const std::size_t node : whole_matches(text, pattern)) add(node);
-    if (broken) return true;
+    if (broken) return;
     if (itself && pattern.names_one_table()) {
       findings_.error(place, fmt::format("`{}` {} itself", target.label, key == "needs" ? "needs" : "comes after"));
-      return false;
+    } else if (found == 0) {
+      report_no_match(text, pattern, place, target);
     }
-    if (found == 0) report_no_match(text, pattern, place, target);
-    return found != 0;
   }
 
   static bool names_axes_of(const LabelPattern& pattern, const ExpandedTable& family) {

@@ -20,7 +20,7 @@ sample_packages=(
 )
 # What the tests take on top of it.
 test_packages=(
-  clang-19 libclang-rt-19-dev clang-format docker.io ca-certificates jq procps time util-linux openssl
+  clang-19 libclang-rt-19-dev clang-format docker.io ca-certificates jq iproute2 procps strace time util-linux openssl
 )
 bench_packages=(hyperfine jq time)
 
@@ -89,7 +89,7 @@ werror=false
 build_trilock() { # targets
   if [ -z "${TRILOCK:-}" ]; then
     say "building trilock in build/"
-    build_in "$root/build" "${1:-}" --buildtype=release -Db_ndebug=false -Dwerror=$werror ||
+    build_in "$root/build" "${1:-}" --buildtype=plain -Doptimization=2 -Dwerror=$werror ||
       give_up "trilock does not build" "the compiler's output is in build/ninja.log"
     export TRILOCK=$root/build/engine/cli/trilock
   fi

@@ -51,9 +51,13 @@ bool names_output(const Text& text) {
 
 }  // namespace
 
-std::string_view CommandRule::description() const { return "Runs a program or a shell script"; }
+std::string_view CommandRule::description() const {
+  return "Runs a program or a shell script";
+}
 
-std::span<const KeySpec> CommandRule::keys() const { return command_keys; }
+std::span<const KeySpec> CommandRule::keys() const {
+  return command_keys;
+}
 
 void CommandRule::plan(const Target& target, PlanContext& context, Node&) const {
   const ConfigTable& table = target.table;
@@ -75,7 +79,8 @@ void CommandRule::plan(const Target& target, PlanContext& context, Node&) const 
     else if (words.front().literal.empty() && words.front().is_literal())
       diagnostics.error(run->place, "the program of `run` is an empty string");
     else if (words.size() == 1 && words.front().literal.contains(' ') && words.front().is_literal())
-      diagnostics.warning(run->place, fmt::format("`{}` is looked up as one program name, with its blanks", words.front().literal),
+      diagnostics.warning(run->place,
+                          fmt::format("`{}` is looked up as one program name, with its blanks", words.front().literal),
                           "write each argument as an element, or use `script`");
   }
 }
@@ -85,7 +90,7 @@ Result<Action> CommandRule::resolve(const Node& node, const Target& target, Reso
   action.rule = name();
   action.outputs = node.outputs;
   action.cache = node.cache;
-  Process process{.name = target.label, .dir = node.dir};
+  Process process{.name = "script", .dir = node.dir};
   if (const Config* script = target.table.find("script"); script != nullptr && script->text() != nullptr) {
     process.argv = {"sh", "-euc", context.fill(*script->text(), node.dir)};
   } else {
@@ -94,6 +99,7 @@ Result<Action> CommandRule::resolve(const Node& node, const Target& target, Reso
     if (process.argv.empty() || process.argv.front().empty())
       return fail(ErrorKind::invalid, "the program of `run` is an empty string");
     if (names_output(words.front()) && !process.argv.front().contains('/')) process.argv.front().insert(0, "./");
+    process.name = process.argv.front();
   }
   if (Status added = add_program(process.argv.front(), node, context, action); !added)
     return std::unexpected(std::move(added).error());

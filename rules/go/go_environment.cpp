@@ -10,20 +10,45 @@
 namespace trilock {
 namespace {
 
-constexpr std::array<std::string_view, 30> deciding = {
-    "AR",          "CC",          "CGO_CFLAGS",  "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_ENABLED",
-    "CGO_FFLAGS",  "CGO_LDFLAGS", "CXX",         "FC",           "GCCGO",        "GO111MODULE",
-    "GO386",       "GOAMD64",     "GOARCH",      "GOARM",        "GOARM64",      "GOEXPERIMENT",
-    "GOFIPS140",   "GOFLAGS",     "GOMIPS",      "GOMIPS64",     "GOOS",         "GOPPC64",
-    "GORISCV64",   "GOTOOLCHAIN", "GOWASM",      "GOWORK",       "GO_EXTLINK_ENABLED", "PKG_CONFIG"};
+constexpr std::array<std::string_view, 30> deciding = {"AR",
+                                                       "CC",
+                                                       "CGO_CFLAGS",
+                                                       "CGO_CPPFLAGS",
+                                                       "CGO_CXXFLAGS",
+                                                       "CGO_ENABLED",
+                                                       "CGO_FFLAGS",
+                                                       "CGO_LDFLAGS",
+                                                       "CXX",
+                                                       "FC",
+                                                       "GCCGO",
+                                                       "GO111MODULE",
+                                                       "GO386",
+                                                       "GOAMD64",
+                                                       "GOARCH",
+                                                       "GOARM",
+                                                       "GOARM64",
+                                                       "GOEXPERIMENT",
+                                                       "GOFIPS140",
+                                                       "GOFLAGS",
+                                                       "GOMIPS",
+                                                       "GOMIPS64",
+                                                       "GOOS",
+                                                       "GOPPC64",
+                                                       "GORISCV64",
+                                                       "GOTOOLCHAIN",
+                                                       "GOWASM",
+                                                       "GOWORK",
+                                                       "GO_EXTLINK_ENABLED",
+                                                       "PKG_CONFIG"};
 
 constexpr std::array<std::string_view, 3> deciding_tests = {"GODEBUG", "GORACE", "GOTRACEBACK"};
 
 constexpr std::array<std::string_view, 28> ambient = {
-    "GIT_SSH_COMMAND", "GOAUTH",     "GOCACHE",    "GOENV",         "GOINSECURE",     "GOMODCACHE",  "GONOPROXY",
-    "GONOSUMDB",       "GOPATH",     "GOPRIVATE",  "GOPROXY",       "GOROOT",         "GOSUMDB",     "GOTELEMETRY",
-    "GOTMPDIR",        "GOVCS",      "HTTPS_PROXY", "HTTP_PROXY",   "NETRC",          "NO_PROXY",    "SSH_AUTH_SOCK",
-    "SSL_CERT_DIR",    "SSL_CERT_FILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "http_proxy", "https_proxy", "no_proxy"};
+    "GIT_SSH_COMMAND", "GOAUTH",      "GOCACHE",       "GOENV",        "GOINSECURE",    "GOMODCACHE",
+    "GONOPROXY",       "GONOSUMDB",   "GOPATH",        "GOPRIVATE",    "GOPROXY",       "GOROOT",
+    "GOSUMDB",         "GOTELEMETRY", "GOTMPDIR",      "GOVCS",        "HTTPS_PROXY",   "HTTP_PROXY",
+    "NETRC",           "NO_PROXY",    "SSH_AUTH_SOCK", "SSL_CERT_DIR", "SSL_CERT_FILE", "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME", "http_proxy",  "https_proxy",   "no_proxy"};
 
 bool declares(const Node& node, std::string_view name) {
   return std::ranges::find(node.env, name, &std::pair<std::string, Text>::first) != node.env.end() ||
@@ -59,9 +84,15 @@ std::string settings_file(const GoEnvironment& environment, ResolveContext& cont
 
 }  // namespace
 
-std::span<const std::string_view> go_deciding_variables() { return deciding; }
-std::span<const std::string_view> go_test_variables() { return deciding_tests; }
-std::span<const std::string_view> go_ambient_variables() { return ambient; }
+std::span<const std::string_view> go_deciding_variables() {
+  return deciding;
+}
+std::span<const std::string_view> go_test_variables() {
+  return deciding_tests;
+}
+std::span<const std::string_view> go_ambient_variables() {
+  return ambient;
+}
 
 GoEnvironment go_environment(const Node& node, GoUse use, ResolveContext& context) {
   GoEnvironment environment;

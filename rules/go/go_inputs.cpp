@@ -26,8 +26,12 @@ bool has_suffix(std::string_view path, std::initializer_list<std::string_view> s
   return std::ranges::any_of(suffixes, [&](std::string_view suffix) { return path.ends_with(suffix); });
 }
 
-bool is_header(std::string_view path) { return has_suffix(path, {".h", ".hh", ".hpp", ".hxx", ".inc", ".inl"}); }
-bool is_library(std::string_view path) { return has_suffix(path, {".a", ".so", ".o"}); }
+bool is_header(std::string_view path) {
+  return has_suffix(path, {".h", ".hh", ".hpp", ".hxx", ".inc", ".inl"});
+}
+bool is_library(std::string_view path) {
+  return has_suffix(path, {".a", ".so", ".o"});
+}
 
 // A package of the module cache is what its version says. All others can change.
 bool is_local(const GoPackage& package, const SourceTree& tree) {
@@ -69,9 +73,8 @@ Question list_question(const Node& node, const GoPackages& packages, const GoMod
 
   question.content_of = modules.files;
   question.content_of.insert(question.content_of.end(), more_files.begin(), more_files.end());
-  const bool wildcard = std::ranges::any_of(packages.patterns, [](const std::string& pattern) {
-    return pattern == "all" || pattern.contains("...");
-  });
+  const bool wildcard = std::ranges::any_of(
+      packages.patterns, [](const std::string& pattern) { return pattern == "all" || pattern.contains("..."); });
   const GoContent content = !wildcard ? GoContent::none : tests ? GoContent::sources_and_tests : GoContent::sources;
   question.also = state_of_modules(context.tree(), modules, context.foreign_outputs(), content);
   question.learn = [&tree = context.tree(), tests](std::string_view out) {
@@ -132,7 +135,8 @@ class CFiles {
       return tree_path(tree_, written.starts_with('/') ? std::string(written) : dir + "/" + std::string(written));
     };
     for (const std::string_view option : {"-I", "-iquote", "-isystem"})
-      if (flag.size() > option.size() && flag.starts_with(option)) add_below(path_of(flag.substr(option.size())), is_header);
+      if (flag.size() > option.size() && flag.starts_with(option))
+        add_below(path_of(flag.substr(option.size())), is_header);
     if (flag.size() > 2 && flag.starts_with("-L")) add_below(path_of(flag.substr(2)), is_library);
     if (flag.starts_with('-')) return;
     const std::string path = path_of(flag);

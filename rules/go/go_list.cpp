@@ -79,7 +79,9 @@ GoPackage package_of(const Json& object) {
 
 }  // namespace
 
-std::string_view go_list_format() { return format; }
+std::string_view go_list_format() {
+  return format;
+}
 
 Result<std::vector<GoPackage>> read_go_packages(std::string_view out) {
   std::vector<GoPackage> packages;

@@ -10,11 +10,11 @@
 namespace trilock {
 
 struct GoPackage {
-  std::string import_path;             // a variant for a test ends in " [pkg.test]"
-  std::string dir;                     // absolute
-  bool standard = false;               // of the standard library; such a package has nothing but `uses_cgo`
-  bool root = false;                   // named on the command line, not only imported
-  bool is_program = false;             // package main
+  std::string import_path;  // a variant for a test ends in " [pkg.test]"
+  std::string dir;          // absolute
+  bool standard = false;    // of the standard library; such a package has nothing but `uses_cgo`
+  bool root = false;        // named on the command line, not only imported
+  bool is_program = false;  // package main
   bool uses_cgo = false;
   std::vector<std::string> files;      // that are compiled or embedded; relative to `dir`
   std::vector<std::string> tests;      // of its own tests; relative to `dir`

@@ -54,7 +54,8 @@ std::string directory_from(const SourceTree& tree, const std::string& dir, const
 void add_module(const std::string& dir, GoModules& modules) {
   if (std::ranges::find(modules.roots, dir) != modules.roots.end()) return;
   modules.roots.push_back(dir);
-  for (const std::string_view name : {"go.mod", "go.sum", "vendor/modules.txt"}) modules.files.push_back(child(dir, name));
+  for (const std::string_view name : {"go.mod", "go.sum", "vendor/modules.txt"})
+    modules.files.push_back(child(dir, name));
 }
 
 // The modules that `file` brings in, all seen from its directory.

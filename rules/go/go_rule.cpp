@@ -149,18 +149,24 @@ void sort_unique(std::vector<T>& values) {
 
 }  // namespace
 
-std::string_view GoRule::description() const { return "Builds, tests or checks packages of a Go module"; }
+std::string_view GoRule::description() const {
+  return "Builds, tests or checks packages of a Go module";
+}
 
-std::span<const KeySpec> GoRule::keys() const { return go_keys; }
+std::span<const KeySpec> GoRule::keys() const {
+  return go_keys;
+}
 
-std::span<const std::string_view> GoRule::values() const { return go_values; }
+std::span<const std::string_view> GoRule::values() const {
+  return go_values;
+}
 
 void GoRule::plan(const Target& target, PlanContext& context, Node& node) const {
   const Kind kind = kind_of(target);
   const auto reject = [&](std::string_view key) {
     if (const ConfigEntry* entry = target.table.entry(key))
-      context.diagnostics.error(entry->place, fmt::format("`{}` has no meaning for kind `{}`", key,
-                                                          kinds[static_cast<std::size_t>(kind)]));
+      context.diagnostics.error(
+          entry->place, fmt::format("`{}` has no meaning for kind `{}`", key, kinds[static_cast<std::size_t>(kind)]));
   };
   if (kind == Kind::vet || kind == Kind::verify) reject("ldflags");
   if (kind == Kind::verify) {
@@ -204,9 +210,10 @@ Result<Action> GoRule::resolve(const Node& node, const Target& target, ResolveCo
                       .use = runs_tests || kind == Kind::vet ? GoUse::test : GoUse::build,
                       .reads_testdata = runs_tests};
   if (packages.patterns.empty()) packages.patterns = {"./..."};
-  Process process{.name = kind == Kind::verify ? "go mod verify" : "go " + std::string(kinds[static_cast<std::size_t>(kind)]),
-                  .argv = command_line(kind, node, target, packages, flags, context),
-                  .dir = node.dir};
+  Process process{
+      .name = kind == Kind::verify ? "go mod verify" : "go " + std::string(kinds[static_cast<std::size_t>(kind)]),
+      .argv = command_line(kind, node, target, packages, flags, context),
+      .dir = node.dir};
   if (Status added = add_module_files(modules, context.tree(), action); !added) return std::unexpected(added.error());
   if (kind != Kind::verify) {
     Result<std::vector<EnvVar>> env = add_go_inputs(node, packages, modules, environment, *settings, context, action);

@@ -1,23 +1,10 @@
 // The command lines of the three builders.
-//
-// buildah builds with its layer cache, so that a small change costs a small build. The configuration that comes out
-// names random intermediate images in its history, so the image that counts is a second commit without history: its
-// digest depends on the content of the layers alone, whatever was cached and whoever builds at the same time.
 #include <fmt/format.h>
 
 #include "rules/image/builder.hpp"
 
 namespace trilock {
 namespace {
-
-constexpr std::string_view commit_script = R"sh(layers=$1 iid=$2; shift 2
-container=
-trap 'if [ -n "$container" ]; then buildah rm "$container" >/dev/null; fi' EXIT
-trap 'exit 143' INT TERM
-id=$(cat "$layers")
-container=$(buildah from --pull=never "${id#sha256:}")
-buildah commit --quiet --format oci --timestamp 0 --omit-history --identity-label=false --iidfile "$iid" "$container" >/dev/null
-if [ $# -gt 0 ]; then buildah tag "$(cat "$iid")" "$@"; fi)sh";
 
 // The archive, in two steps: an OCI layout from the store, then a tar whose bytes depend on the image alone (sorted,
 // without times and owners). The id is known only when the build is done, so a shell puts it in.
@@ -62,7 +49,7 @@ void add_tags(const BuildRequest& request, std::vector<std::string>& argv) {
 }
 
 void add_containers_build(const Builder& builder, const BuildRequest& request, std::vector<Process>& processes) {
-  const bool buildah = builder.kind == BuilderKind::buildah;
+  const bool layers = builder.kind == BuilderKind::buildah && request.layer_cache;
   Process build{.name = builder.command + " build"};
   build.argv = {builder.command,
                 "build",
@@ -72,19 +59,15 @@ void add_containers_build(const Builder& builder, const BuildRequest& request, s
                 "0",
                 "--identity-label=false",
                 "--pull=false",
-                buildah && request.layer_cache ? "--layers" : "--layers=false",
+                layers ? "--layers" : "--layers=false",
                 "--ignorefile",
                 in_scratch("ignore"),
                 "--iidfile",
-                in_scratch(buildah ? "layers" : "iid")};
+                in_scratch("iid")};
   add_request(request, build.argv);
-  if (!buildah) add_tags(request, build.argv);
+  add_tags(request, build.argv);
   build.argv.push_back(in_scratch("context"));
   processes.push_back(std::move(build));
-  if (!buildah) return;
-  std::vector<std::string> args = {"layers", "iid"};
-  args.insert(args.end(), request.tags.begin(), request.tags.end());
-  processes.push_back(shell("buildah commit", commit_script, std::move(args)));
 }
 
 void add_docker_build(const Builder& builder, const BuildRequest& request, std::vector<Process>& processes) {

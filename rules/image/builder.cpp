@@ -60,6 +60,21 @@ Question docker_question(std::vector<std::string> argv, ResolveContext& context)
   return {.argv = std::move(argv), .env = builder_environment(BuilderKind::docker, context)};
 }
 
+// "" when the client has no buildx. `--help` lists the plugins and never fails, so its answer is remembered, which that
+// of a failing `buildx version` would not be.
+std::string buildx_version(const std::string& client, ResolveContext& context) {
+  std::vector<std::string> plugins = {"/usr/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins",
+                                      "/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins"};
+  if (const auto home = context.environment("HOME")) plugins.push_back(fmt::format("{}/.docker/cli-plugins", *home));
+  auto question = docker_question({client, "--help"}, context);
+  question.listing_of = plugins;
+  const auto help = context.ask(question);
+  if (!help || help->exit_code != 0 || help->out.find("\n  buildx") == std::string::npos) return {};
+  question.argv = {client, "buildx", "version"};
+  const auto answer = context.ask(question);
+  return answer && answer->exit_code == 0 ? first_line(answer->out) : "";
+}
+
 // A client that can drive BuildKit: one with buildx, or one older than 23, which has its own.
 Result<Builder> docker_client(ResolveContext& context) {
   const auto clients = context.find_executables("docker");
@@ -72,9 +87,10 @@ Result<Builder> docker_client(ResolveContext& context) {
     builder.tool.identity = first_line(version->out);
     const auto text = builder.tool.identity.substr(15);
     builder.version = text.substr(0, text.find_first_of(", "));
-    const auto buildx = context.ask(docker_question({clients[i], "buildx", "version"}, context));
-    builder.buildx = buildx && buildx->exit_code == 0;
-    if (builder.buildx) builder.tool.identity += fmt::format("; {}", first_line(buildx->out));
+    if (const auto version_line = buildx_version(clients[i], context); !version_line.empty()) {
+      builder.buildx = true;
+      builder.tool.identity += fmt::format("; {}", version_line);
+    }
     if (builder.buildx || version_numbers(builder.version).first < 23) return builder;
   }
   if (clients.empty()) {

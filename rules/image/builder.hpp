@@ -64,7 +64,7 @@ struct BuildRequest {
 };
 
 // The processes, in order. They read `Dockerfile`, `context/` and `ignore` in the scratch directory and leave there
-// `iid`, for docker `metadata.json` (buildx), for a pushed or archived image `manifest`.
+// `iid`, buildx also `metadata.json`, and `manifest` for an image that is archived or that buildah or podman push.
 [[nodiscard]] std::vector<Process> build_processes(const Builder& builder, const BuildRequest& request);
 
 // Other programs that the processes start.

@@ -188,10 +188,7 @@ std::optional<Heredoc> heredoc_word(std::string_view word) {
     return VariableValue{VariableValue::Kind::set, fmt::format("${}", name)};
   };
   const auto name = expand_variables(rest, '\\', none);
-  if (!name || !*name || (*name)->empty() ||
-      split_fields(Word{**name, std::vector<std::uint32_t>((*name)->size())}).size() != 1) {
-    return {};
-  }
+  if (!name || !*name || (*name)->empty()) return {};
   doc.name = **name;
   doc.expand = rest.find_first_of("'\"") == std::string_view::npos;
   return doc;

@@ -166,6 +166,28 @@ void check_stages(Planner& planner, const Dockerfile& file, const std::string& p
   }
 }
 
+// Two builds that make the same intermediate image at the same time come out with other histories, and so with other
+// digests, than one after the other (buildah 1.28; podman builds without such images). They share one only when they
+// share the first step of a stage, so that is what one node at a time may use.
+void plan_turns(Planner& planner, const Dockerfile& file, const std::vector<ImageUse>& uses,
+                const std::vector<bool>& reached) {
+  const std::string builder = literal_or(planner.target.table, "builder", "auto");
+  if (builder == "docker" || builder == "podman") return;
+  for (const ImageUse& use : uses) {
+    if (use.kind != ImageUse::Kind::from || use.stage || !reached[use.in_stage]) continue;
+    const auto first = std::ranges::find_if(file.instructions, [&](const DockerfileInstruction& each) {
+      return each.stage == static_cast<int>(use.in_stage) && each.name != "FROM";
+    });
+    if (first == file.instructions.end()) continue;
+    std::string turn =
+        fmt::format("buildah FROM {} {}", use.image.empty() ? use.written : full_image_name(use.image), first->name);
+    for (const Word& word : first->args) turn += fmt::format(" {}", word.text);
+    if (std::ranges::find(planner.node.exclusive, turn) == planner.node.exclusive.end()) {
+      planner.node.exclusive.push_back(std::move(turn));
+    }
+  }
+}
+
 void report(Planner& planner, const std::string& path, const std::vector<DockerfileProblem>& problems) {
   for (const DockerfileProblem& problem : problems) {
     planner.diagnostics().error(planner.place("dockerfile"),
@@ -214,6 +236,7 @@ void plan_dockerfile(Planner& planner, const std::string& path) {
   for (const ImageUse& use : uses) {
     if (reached[use.in_stage] && !use.image.empty()) plan_base(planner, use, path);
   }
+  plan_turns(planner, file, uses, reached);
 }
 
 void plan_context(Planner& planner, const std::string& path, const std::string& dockerfile) {

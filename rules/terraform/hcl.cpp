@@ -179,15 +179,18 @@ class Arguments {
     if (prefix(base)) return ends();
     if (kind() != HclTokenKind::template_open) return false;
     const bool quoted = tokens_[at_].text == "\"";
+    bool after_prefix = false;
     ++at_;
     if (kind() == HclTokenKind::sequence_open && tokens_[at_].text == "${") {
       ++at_;
       if (!prefix(base) || kind() != HclTokenKind::sequence_close) return false;
+      after_prefix = true;
       ++at_;
     }
     while (kind() == HclTokenKind::template_text) path += template_value(tokens_[at_++].text, quoted);
     if (kind() != HclTokenKind::template_close) return false;
     ++at_;
+    if (after_prefix) path.erase(0, std::min(path.find_first_not_of('/'), path.size()));
     return ends();
   }
 

@@ -85,7 +85,7 @@ struct HclFileCall {
   std::uint32_t line = 0;
   bool is_literal = false;  // otherwise the path is known to Terraform alone, and the next fields are empty
   HclPathBase base = HclPathBase::working_directory;
-  std::string path;
+  std::string path;     // absolute only with the base `working_directory`
   std::string pattern;  // of `fileset`
 };
 [[nodiscard]] std::vector<HclFileCall> find_file_calls(const std::vector<HclToken>& tokens);

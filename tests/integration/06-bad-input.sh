@@ -16,7 +16,7 @@ fingerprint() {
 }
 
 normalise() {
-  sed -E -e 's/\bin [0-9]+(\.[0-9]+)? (ms|s)\b/in T/' -e "s|$work|WORK|g"
+  sed -E -e 's/\bin [0-9]+(\.[0-9]+)? (ms|s)\b/in T/' -e "s|$work|WORK|g" -e "s,\\.trilock/tmp/[0-9]+-[0-9]+,.trilock/tmp/N,g"
 }
 
 run_case() { # name

@@ -84,9 +84,8 @@ expect_json 'run --json: counts have one entry per outcome' \
    and .[-1].counts.ran == 4 and ([.[-1].counts[]] | add) == 4' "$events"
 expect_json 'run --json: each node starts before it finishes, once' \
   '[.[] | select(.event == "node_finished").label] as $labels | [.[] | .event + " " + (.label // "")] as $order |
-   ($labels | length) == 4 and ($labels | unique | length) == 4 and all($labels[]; . as $label |
-   ($order | index("node_started " + $label)) as $start | $start != null and
-   $start < ($order | index("node_finished " + $label)))' "$events"
+   ($labels | length) == 4 and ($labels | unique | length) == 4 and all($labels[]; . as $l |
+   ($order | index("node_started " + $l)) as $start | $start != null and $start < ($order | index("node_finished " + $l)))' "$events"
 expect_json 'run --json: node_finished has its fields' '[.[] | select(.event == "node_finished")] | all(
   (.label | type) == "string" and .outcome == "ran" and (.key | test("^[0-9a-f]{32}$")) and (.reason | type) == "string"
   and (.duration_ms | type) == "number" and (.values | type) == "object")' "$events"
@@ -142,7 +141,7 @@ expect_equal 'after clean: the greeting is there' 'hello world' "$(cat out/greet
 
 # --- exit codes ---
 trilock
-expect_contains 'no command: help' 'trilock run' "$out"
+expect_contains 'no command: help' 'usage: trilock COMMAND' "$out"
 trilock --version
 expect_match '--version' '^trilock [0-9]+\.[0-9]+\.[0-9]+$' "$out"
 cat >>trilock.toml <<'TOML'

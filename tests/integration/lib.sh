@@ -16,6 +16,7 @@ while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(TRILOCK_V
 work=$(mktemp -d "${TMPDIR:-/tmp}/trilock-test.XXXXXX")
 export XDG_CACHE_HOME=$work/cache
 started=()
+bridge=
 
 finish() {
   local code=$? pid mount
@@ -23,6 +24,7 @@ finish() {
   for pid in "${started[@]}"; do
     stop_process "$pid"
   done
+  [ -z "$bridge" ] || ip link delete "$bridge" 2>/dev/null
   # Image stores leave overlay mounts behind when a builder was interrupted; innermost first.
   awk -v under="$work/" 'index($5, under) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
     while read -r mount; do umount -l "$mount" 2>/dev/null; done
@@ -124,12 +126,12 @@ outcomes() {
 }
 
 reason_of() { # label
-  jq -r --arg label "$1" 'select(.event == "node_finished" and .label == $label) | .reason' "$events"
+  jq -r --arg node "$1" 'select(.event == "node_finished" and .label == $node) | .reason' "$events"
 }
 
 value_of() { # label, value
-  jq -r --arg label "$1" --arg value "$2" \
-    'select(.event == "node_finished" and .label == $label) | .values[$value] // empty' "$events"
+  jq -r --arg node "$1" --arg value "$2" \
+    'select(.event == "node_finished" and .label == $node) | .values[$value] // empty' "$events"
 }
 
 # The nodes that really did something in the last run_json, as one sorted line.
@@ -217,12 +219,15 @@ wait_for() { # seconds, command…
 # Debian's client: another one in PATH may lack BuildKit.
 docker_client=/usr/bin/docker
 
-# A docker engine of this script's own, on a socket below $work; sets DOCKER_HOST.
+# A docker engine of this script's own, on a socket below $work and with a bridge of its own; sets DOCKER_HOST.
 start_docker() {
   [ "$(id -u)" = 0 ] || die "the docker engine takes root"
   mkdir -p "$work/docker"
+  bridge=trilock$$
+  ip link add "$bridge" type bridge && ip address add 192.168.253.1/24 dev "$bridge" && ip link set "$bridge" up ||
+    die "cannot make a network bridge for the docker engine"
   dockerd --data-root "$work/docker/data" --exec-root "$work/docker/exec" --pidfile "$work/docker/pid" \
-    --host "unix://$work/docker/socket" --bridge none --iptables=false --ip6tables=false --ip-masq=false \
+    --host "unix://$work/docker/socket" --bridge "$bridge" --iptables=false --ip6tables=false --ip-masq=false \
     >"$work/docker/log" 2>&1 &
   started+=($!)
   export DOCKER_HOST=unix://$work/docker/socket

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 
 #include "tests/support/memory_build.hpp"
@@ -51,10 +52,13 @@ TEST_CASE("the first run runs everything, the second nothing") {
   CHECK(sorted(build.ran) == Labels{"command.first", "command.other", "command.second"});
   CHECK(build.disk.content("/w/out/2") == "out/1(a.txt(A))b.txt(B)");
 
-  build.disk.clear_log();
   CHECK(build.run() == 0);
   CHECK(build.ran.empty());
   CHECK(build.outcome("command.second") == Outcome::unchanged);
+
+  // Outputs were hashed in the tick in which they were written, so their digests were first remembered by that run.
+  build.disk.clear_log();
+  CHECK(build.run() == 0);
   for (const std::string& path : build.disk.reads()) CHECK(path == "/w/trilock.toml");
 }
 

@@ -42,7 +42,7 @@ TEST_CASE("run starts its program directly; the program's content is part of the
   REQUIRE(action->processes.size() == 1);
   CHECK(action->processes[0].argv == Words{"lint", "a b", ""});
   CHECK(action->processes[0].dir == "sub");
-  CHECK(action->processes[0].name == "command.x");
+  CHECK(action->processes[0].name == "lint");
   REQUIRE(action->tools.size() == 1);
   CHECK(action->tools[0].path == "/usr/bin/lint");
   CHECK(action->tools[0].identity == "digest of /usr/bin/lint");

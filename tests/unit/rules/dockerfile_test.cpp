@@ -105,8 +105,14 @@ TEST_CASE("dockerfile: heredocs") {
       "FROM a\nRUN <<EOF cat <<-'B c' >/x\n# kept\n$A \\\nEOF\n\tt\n\tB c\nCOPY <<x <<\"y\" /d/\n1\nx\n2\ny\nRUN z");
   REQUIRE(file.instructions.size() == 4);
   const auto& run = file.instructions[1];
-  REQUIRE(run.heredocs.size() == 1);
+  REQUIRE(run.heredocs.size() == 2);
   CHECK(run.heredocs[0].name == "EOF");
+  CHECK(run.heredocs[0].expand);
+  CHECK(run.heredocs[0].content == "# kept\n$A \\\n");
+  CHECK(run.heredocs[1].name == "B c");
+  CHECK_FALSE(run.heredocs[1].expand);
+  CHECK(run.heredocs[1].content == "\tt\n");
+  CHECK(run.last_line == 7);
   CHECK(file.instructions.back().line == 13);
 }
 

@@ -1,4 +1,4 @@
-// Expectations are what docker's own client sends: tests/integration/dockerignore_oracle.sh repeats the table that it
+// Expectations are what docker's own client sends: tests/integration/09-dockerignore.sh repeats the table that it
 // shares with this file against a real docker.
 #include "rules/image/dockerignore.hpp"
 

@@ -64,24 +64,25 @@ TEST_CASE("the state of modules changes with their names and, if asked, with the
     SourceTree tree(disk, "/ws");
     return state_of_modules(tree, find_go_modules(tree, "", ""), skip, content);
   };
+  int edits = 0;
   for (const GoContent content : {GoContent::none, GoContent::sources, GoContent::sources_and_tests}) {
-    const std::string before = state(content);
     const auto changes = [&](const std::string& path) {
-      disk.put(path, "package changed // " + path);
+      const std::string before = state(content);
+      disk.put(path, "package a // " + std::to_string(++edits));
       return state(content) != before;
     };
-    SUBCASE("") {
-      CHECK(changes("/ws/new.txt"));
-      CHECK(state(content) != before);
-    }
-    SUBCASE("") { CHECK(changes("/ws/deep/er/new.go")); }
-    SUBCASE("") { CHECK(changes("/ws/a.go") == (content != GoContent::none)); }
-    SUBCASE("") { CHECK(changes("/ws/a_test.go") == (content == GoContent::sources_and_tests)); }
-    SUBCASE("") { CHECK_FALSE(changes("/ws/vendor/b/b.go")); }
-    SUBCASE("") { CHECK_FALSE(changes("/ws/nested/new.go")); }
-    SUBCASE("") { CHECK_FALSE(changes("/ws/out/more")); }
-    SUBCASE("") { CHECK_FALSE(changes("/ws/.git/HEAD")); }
-    SUBCASE("") { CHECK_FALSE(changes("/ws/.trilock/state.db")); }
+    const std::string name = "/new" + std::to_string(static_cast<int>(content));
+    CHECK(changes("/ws" + name + ".txt"));
+    CHECK_FALSE(changes("/ws" + name + ".txt"));  // its name counts, not its content
+    CHECK(changes("/ws/deep" + name + "/x.go"));
+    CHECK(changes("/ws/vendor/b" + name + ".go"));
+    CHECK(changes("/ws/a.go") == (content != GoContent::none));
+    CHECK(changes("/ws/a_test.go") == (content == GoContent::sources_and_tests));
+    CHECK_FALSE(changes("/ws/vendor/b/b.go"));
+    CHECK_FALSE(changes("/ws/nested" + name + ".go"));
+    CHECK_FALSE(changes("/ws/out" + name));
+    CHECK_FALSE(changes("/ws/.git" + name));
+    CHECK_FALSE(changes("/ws/.trilock" + name));
   }
 }
 

@@ -45,18 +45,21 @@ void write_service(Workspace& workspace) {
                   "func main() { fmt.Println(greet.Hello(), native.Answer(), page) }\n");
   workspace.write("cmd/svc/page/index.html", "<p>\n");
   workspace.write("cmd/svc/notes.md", "not read by any build\n");
-  workspace.write("internal/greet/greet.go",
-                  "package greet\n\nimport \"example.com/dep\"\n\nfunc Hello() string { return \"hello \" + dep.Name }\n");
+  workspace.write(
+      "internal/greet/greet.go",
+      "package greet\n\nimport \"example.com/dep\"\n\nfunc Hello() string { return \"hello \" + dep.Name }\n");
   workspace.write("internal/greet/greet_windows.go", "package greet\n\nconst system = \"windows\"\n");
-  workspace.write("internal/greet/greet_test.go", "package greet\n\nimport \"testing\"\n\nfunc TestIn(t *testing.T) {}\n");
+  workspace.write("internal/greet/greet_test.go",
+                  "package greet\n\nimport \"testing\"\n\nfunc TestIn(t *testing.T) {}\n");
   workspace.write("internal/greet/outer_test.go",
                   "package greet_test\n\nimport (\n\t\"testing\"\n\n\t\"example.com/svc/internal/check\"\n)\n\n"
                   "func TestOut(t *testing.T) { check.It(t) }\n");
   workspace.write("internal/greet/testdata/deep/case.json", "{}\n");
   workspace.write("internal/check/check.go", "package check\n\nimport \"testing\"\n\nfunc It(t *testing.T) {}\n");
-  workspace.write("native/native.go",
-                  "package native\n\n// #cgo CFLAGS: -I${SRCDIR}/../include\n// #include \"own.h\"\n"
-                  "// #include \"shared.h\"\nimport \"C\"\n\nfunc Answer() int { return int(C.answer() + C.SHARED) }\n");
+  workspace.write(
+      "native/native.go",
+      "package native\n\n// #cgo CFLAGS: -I${SRCDIR}/../include\n// #include \"own.h\"\n"
+      "// #include \"shared.h\"\nimport \"C\"\n\nfunc Answer() int { return int(C.answer() + C.SHARED) }\n");
   workspace.write("native/native.c", "#include \"own.h\"\nint answer(void) { return 40; }\n");
   workspace.write("native/own.h", "int answer(void);\n");
   workspace.write("include/shared.h", "#define SHARED 2\n");
@@ -93,31 +96,48 @@ std::string field(const Action& action, std::string_view name) {
   return found == action.fields.end() ? "absent" : found->value;
 }
 
-// What the engine remembers an answer of `go list` by, as rules/rule.hpp has it: when it is equal after an edit, the
-// tool is not asked again.
-std::string memo(Workspace& workspace, const Question& question, std::string_view out) {
-  std::string text = question.also;
-  Paths files = question.content_of;
-  for (const std::string& path : question.learn ? question.learn(out) : Paths{}) files.push_back(path);
-  for (const std::string& path : files) {
-    const Result<FastDigest> digest = workspace.tree->digest(path);
-    text += "\n" + path + " " + (digest ? digest->hex() : "absent");
+// The answer of `go list` as the engine remembers it (rules/rule.hpp): it is used again as long as all that the
+// question names, and what was learned from the answer, is the same.
+class ListMemo {
+ public:
+  ListMemo(Workspace& workspace, std::string lines) : workspace_(workspace), lines_(std::move(lines)) {
+    const Question question = ask();
+    const Answer answer = run_tool(question.argv, workspace.tree->absolute(question.dir), question.env);
+    REQUIRE_MESSAGE(answer.exit_code == 0, answer.err);
+    learned_ = question.learn(answer.out);
+    remembered_ = state(question);
   }
-  for (const std::string& path : question.listing_of)
-    if (const auto entries = workspace.tree->list(path))
-      for (const DirEntry& entry : *entries) text += "\n" + path + "/" + entry.name;
-  return text;
-}
+  [[nodiscard]] bool holds() const { return state(ask()) == remembered_; }
+  [[nodiscard]] bool holds_after(const std::string& path, std::string_view text) const {
+    workspace_.write(path, text);
+    return holds();
+  }
 
-std::string list_memo(Workspace& workspace, std::string_view lines) {
-  const Resolved resolved = resolve(workspace, lines);
-  for (const Question& question : resolved.context->asked)
-    if (question.argv[1] == "list")
-      return memo(workspace, question,
-                  run_tool(question.argv, workspace.tree->absolute(question.dir), question.env).out);
-  FAIL("go list was not asked");
-  return {};
-}
+ private:
+  [[nodiscard]] Question ask() const {
+    const Resolved resolved = resolve(workspace_, lines_);
+    for (const Question& question : resolved.context->asked)
+      if (question.argv[1] == "list") return question;
+    FAIL("go list was not asked");
+    return {};
+  }
+  [[nodiscard]] std::string state(const Question& question) const {
+    std::string text = question.also;
+    for (const auto* list : {&question.content_of, &learned_})
+      for (const std::string& path : *list) {
+        const Result<FastDigest> digest = workspace_.tree->digest(path);
+        text += "\n" + path + " " + (digest ? digest->hex() : "absent");
+      }
+    CHECK(question.stat_of.empty());
+    CHECK(question.listing_of.empty());
+    return text;
+  }
+
+  Workspace& workspace_;
+  std::string lines_;
+  Paths learned_;
+  std::string remembered_;
+};
 
 const Paths built = {"cmd/svc/main.go",
                      "cmd/svc/page/index.html",
@@ -183,27 +203,63 @@ TEST_CASE("go build: an input decides the program, and a file that is none does 
 TEST_CASE("go list is asked again when its answer can be another one, and only then") {
   Workspace workspace;
   write_service(workspace);
-  constexpr std::string_view lines = "kind = \"build\"\npackages = [\"./...\"]\noutputs = [\"out/\"]\n";
-  const std::string before = list_memo(workspace, lines);
-  const auto changed_by = [&](const std::string& path, std::string_view text) {
-    workspace.write(path, text);
-    return list_memo(workspace, lines) != before;
-  };
-  SUBCASE("nothing") { CHECK(list_memo(workspace, lines) == before); }
-  SUBCASE("an own output appears") { CHECK_FALSE(changed_by("out/svc", "program")); }
-  SUBCASE("a file that is never built changes") { CHECK_FALSE(changed_by("cmd/svc/notes.md", "other")); }
-  SUBCASE("a test of a package that is only built") {
-    CHECK_FALSE(changed_by("internal/greet/greet_test.go", "package greet\n\nimport \"os\"\n\nvar _ = os.Args\n"));
+  const std::string imports_os = "package greet\n\nimport _ \"os\"\n\nfunc Hello() string { return \"\" }\n";
+  const std::string test_imports_os = "package greet\n\nimport _ \"os\"\n";
+  SUBCASE("of all packages") {
+    const ListMemo memo(workspace, "kind = \"build\"\noutputs = [\"out/\"]\n");
+    SUBCASE("nothing") {
+      CHECK(memo.holds());
+    }
+    SUBCASE("an own output appears") {
+      CHECK(memo.holds_after("out/svc", "program"));
+    }
+    SUBCASE("a file that is never built") {
+      CHECK(memo.holds_after("cmd/svc/notes.md", "other"));
+    }
+    SUBCASE("a test, which is not built") {
+      CHECK(memo.holds_after("internal/greet/greet_test.go", test_imports_os));
+    }
+    SUBCASE("imports") {
+      CHECK_FALSE(memo.holds_after("internal/greet/greet.go", imports_os));
+    }
+    SUBCASE("a new source file") {
+      CHECK_FALSE(memo.holds_after("internal/greet/more.go", "package greet\n"));
+    }
+    SUBCASE("a new package") {
+      CHECK_FALSE(memo.holds_after("fresh/fresh.go", "package fresh\n"));
+    }
+    SUBCASE("a new embedded file") {
+      CHECK_FALSE(memo.holds_after("cmd/svc/page/.hidden", "x"));
+    }
+    SUBCASE("go.mod") {
+      CHECK_FALSE(memo.holds_after("go.mod", "module example.com/svc\n\ngo 1.18\n"));
+    }
+    SUBCASE("go.work appears") {
+      CHECK_FALSE(memo.holds_after("go.work", "go 1.19\n\nuse .\n"));
+    }
   }
-  SUBCASE("imports change") {
-    CHECK(changed_by("internal/greet/greet.go", "package greet\n\nimport _ \"os\"\n\nfunc Hello() string { return \"\" }\n"));
+  SUBCASE("of one program and what it imports") {
+    const ListMemo memo(workspace, "kind = \"build\"\npackages = [\"./cmd/svc\"]\n");
+    SUBCASE("nothing") {
+      CHECK(memo.holds());
+    }
+    SUBCASE("imports of what is imported") {
+      CHECK_FALSE(memo.holds_after("internal/greet/greet.go", imports_os));
+    }
+    SUBCASE("imports of what is vendored") {
+      CHECK_FALSE(memo.holds_after("vendor/example.com/dep/dep.go", "package dep\n\nimport _ \"os\"\n"));
+    }
+    SUBCASE("a constraint in a file that was left out") {
+      CHECK_FALSE(memo.holds_after("internal/greet/greet_windows.go", "package greet\n\n// changed\n"));
+    }
+    SUBCASE("a package that is not part of it") {
+      CHECK(memo.holds_after("internal/check/check.go", "package check\n\nimport _ \"os\"\n"));
+    }
   }
-  SUBCASE("a new source file") { CHECK(changed_by("internal/greet/more.go", "package greet\n")); }
-  SUBCASE("a new package below the pattern") { CHECK(changed_by("fresh/fresh.go", "package fresh\n")); }
-  SUBCASE("a new file that is embedded") { CHECK(changed_by("cmd/svc/page/.hidden", "x")); }
-  SUBCASE("a constraint is lifted") { CHECK(changed_by("internal/greet/greet_windows.go", "package greet\n\n// on\n")); }
-  SUBCASE("go.mod") { CHECK(changed_by("go.mod", "module example.com/svc\n\ngo 1.18\n")); }
-  SUBCASE("a workspace file appears") { CHECK(changed_by("go.work", "go 1.19\n\nuse .\n")); }
+  SUBCASE("of tests") {
+    const ListMemo memo(workspace, "kind = \"test\"\npackages = [\"./internal/greet\"]\n");
+    CHECK_FALSE(memo.holds_after("internal/greet/greet_test.go", test_imports_os));
+  }
 }
 
 TEST_CASE("go list is asked again when a directory behind a build constraint becomes a package") {
@@ -213,16 +269,16 @@ TEST_CASE("go list is asked again when a directory behind a build constraint bec
   workspace.write("off/off.go", "//go:build never\n\npackage off\n");
   constexpr std::string_view lines = "kind = \"build\"\n";
   CHECK(action_of(workspace, lines).inputs == Paths{"a.go", "go.mod"});
-  const std::string before = list_memo(workspace, lines);
-  workspace.write("off/off.go", "package off\n");
-  CHECK(list_memo(workspace, lines) != before);
+  const ListMemo memo(workspace, std::string(lines));
+  CHECK_FALSE(memo.holds_after("off/off.go", "package off\n"));
   CHECK(action_of(workspace, lines).inputs == Paths{"a.go", "go.mod", "off/off.go"});
 }
 
 TEST_CASE("go: modules replaced by a directory, workspaces, and what lies outside") {
   Workspace workspace;
-  workspace.write("app/go.mod",
-                  "module example.com/app\n\ngo 1.19\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ../lib\n");
+  workspace.write(
+      "app/go.mod",
+      "module example.com/app\n\ngo 1.19\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ../lib\n");
   workspace.write("app/main.go", "package main\n\nimport _ \"example.com/lib\"\n\nfunc main() {}\n");
   workspace.write("lib/go.mod", "module example.com/lib\n\ngo 1.19\n");
   workspace.write("lib/lib.go", "package lib\n");
@@ -285,8 +341,8 @@ TEST_CASE("go: the environment that decides a build counts, the rest is only pas
   workspace.write("a.go", "package a\n");
   workspace.write("a_arm64.s", "");
   workspace.write("a_windows.go", "package a\n");
-  const Action action = action_of(workspace, "kind = \"build\"\n",
-                                  {{"GOAMD64", "v2"}, {"GOPROXY", "off"}, {"UNRELATED", "x"}});
+  const Action action =
+      action_of(workspace, "kind = \"build\"\n", {{"GOAMD64", "v2"}, {"GOPROXY", "off"}, {"UNRELATED", "x"}});
   REQUIRE(action.env.size() == 2);
   CHECK(action.env[0].name == "GOAMD64");
   CHECK(action.env[0].kind == EnvClass::passed);
@@ -322,9 +378,8 @@ TEST_CASE("go: the value is the version in effect") {
   workspace.write("a.go", "package a\n");
   Resolved resolved = resolve(workspace, "kind = \"verify\"\n");
   REQUIRE(resolved.action.has_value());
-  const Result<Collected> collected = registry()[0]->name() == "go"
-                                          ? registry()[0]->collect({}, *resolved.action, {})
-                                          : registry()[3]->collect({}, *resolved.action, {});
+  const Result<Collected> collected = registry()[0]->name() == "go" ? registry()[0]->collect({}, *resolved.action, {})
+                                                                    : registry()[3]->collect({}, *resolved.action, {});
   REQUIRE(collected.has_value());
   REQUIRE(collected->values.size() == 1);
   CHECK(collected->values[0].name == "version");

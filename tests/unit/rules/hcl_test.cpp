@@ -115,15 +115,16 @@ TEST_CASE("literal strings") {
 
 TEST_CASE("functions that read files") {
   CHECK(call("file(\"a.txt\")") == "file:cwd:a.txt");
-  CHECK(call("file(\"${path.module}/a.txt\")") == "file:module:/a.txt");
-  CHECK(call("filesha256(\"${path.root}/b/c\")") == "filesha256:root:/b/c");
-  CHECK(call("file(\"${path.cwd}/a\")") == "file:cwd:/a");
+  CHECK(call("file(\"${path.module}/a.txt\")") == "file:module:a.txt");
+  CHECK(call("filesha256(\"${path.root}/b/c\")") == "filesha256:root:b/c");
+  CHECK(call("file(\"${path.cwd}/a\")") == "file:cwd:a");
   CHECK(call("templatefile(\n  \"${path.module}/t.tftpl\",\n { a = file(\"x\") })") ==
-        "templatefile:module:/t.tftpl file:cwd:x");
+        "templatefile:module:t.tftpl file:cwd:x");
   CHECK(call("fileset(path.module, \"conf/*.json\")") == "fileset:module::conf/*.json");
-  CHECK(call("fileset(\"${path.module}/conf\", \"**\")") == "fileset:module:/conf:**");
+  CHECK(call("fileset(\"${path.module}/conf\", \"**\")") == "fileset:module:conf:**");
   CHECK(call("\"x ${file(\"in-template\")} y\"") == "file:cwd:in-template");
   CHECK(call("<<EOT\n${filebase64(\"in-heredoc\")}\nEOT\n") == "filebase64:cwd:in-heredoc");
+  CHECK(call("file(\"/etc/hosts\")") == "file:cwd:/etc/hosts");
   CHECK(call("file(var.path)") == "file:?");
   CHECK(call("file(\"${path.module}/${var.name}\")") == "file:?");
   CHECK(call("file(\"a\" + \"b\")") == "file:?");

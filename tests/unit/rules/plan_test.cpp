@@ -144,7 +144,8 @@ TEST_CASE("what is wrong with common keys is said with its place") {
 }
 
 TEST_CASE("a finding shows the line, and the other line it is about") {
-  CHECK(plan("outputs = [\"out\",\n  \"out/log\"]\n").findings == R"(error: outputs `out` and `out/log` lie one in the other
+  CHECK(plan("outputs = [\"out\",\n  \"out/log\"]\n").findings ==
+        R"(error: outputs `out` and `out/log` lie one in the other
   --> trilock.toml:4:3
    |
  4 |   "out/log"]

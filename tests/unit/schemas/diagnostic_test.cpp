@@ -211,7 +211,8 @@ TEST_CASE("findings are sorted by place, and only errors count") {
 
 TEST_CASE("the nearest word") {
   const std::vector<std::string_view> keys = {"dockerfile", "context", "contexts", "target", "args", "tags"};
-  CHECK(nearest("dockerfiel", keys) == "dockerfile");  // a swap of neighbours is one change
+  CHECK(nearest("dockerfiel", keys) == "dockerfile");
+  CHECK(nearest("tgas", keys) == "tags");  // a swap of neighbours is one change
   CHECK(nearest("Dockerfile", keys) == "dockerfile");
   CHECK(nearest("conetxts", keys) == "contexts");
   CHECK(nearest("contex", keys) == "context");

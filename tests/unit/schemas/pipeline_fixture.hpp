@@ -51,9 +51,12 @@ class FakeWorld final : public PipelineWorld {
 inline std::span<const RuleKeys> fake_rules() {
   static constexpr std::string_view builders[] = {"auto", "docker", "buildah"};
   static constexpr KeySpec image_keys[] = {
-      {"dockerfile", KeyType::string, "", {}, true}, {"context", KeyType::literal, ""},
-      {"args", KeyType::string_table, ""},           {"tags", KeyType::strings, ""},
-      {"contexts", KeyType::string_table, ""},       {"builder", KeyType::choice, "", builders},
+      {"dockerfile", KeyType::string, "", {}, true},
+      {"context", KeyType::literal, ""},
+      {"args", KeyType::string_table, ""},
+      {"tags", KeyType::strings, ""},
+      {"contexts", KeyType::string_table, ""},
+      {"builder", KeyType::choice, "", builders},
       {"archive", KeyType::string, ""},
   };
   static constexpr std::string_view image_values[] = {"ref", "digest", "manifest-digest"};

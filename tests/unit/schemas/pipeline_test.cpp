@@ -96,17 +96,17 @@ TEST_CASE("an empty file is an empty pipeline") {
 TEST_CASE("unknown top-level names") {
   CHECK(load("[imag.dev]\n").findings == R"(error: unknown table [imag]
   --> trilock.toml:1:2
-  |
-1 | [imag.dev]
-  |  ^^^^
-  = help: did you mean `image`?
+   |
+ 1 | [imag.dev]
+   |  ^^^^
+   = help: did you mean `image`?
 )");
   CHECK(load("name = \"x\"\n").findings == R"(error: unknown key `name` outside of a table
   --> trilock.toml:1:1
-  |
-1 | name = "x"
-  | ^^^^
-  = help: there are `include`, `pipeline`, `vars`, `defaults`, `pools`, `cache`, `image`, `devcontainer`, `terraform` and `command`
+   |
+ 1 | name = "x"
+   | ^^^^
+   = help: there are `include`, `pipeline`, `vars`, `defaults`, `pools`, `cache`, `image`, `devcontainer`, `terraform` and `command`
 )");
 }
 
@@ -114,16 +114,16 @@ TEST_CASE("the version of the language") {
   CHECK(load("[pipeline]\nname = \"x\"\n").findings == "");
   CHECK(load("[pipeline]\nversion = 2\n").findings == R"(error: version 2 of the pipeline language is unknown
   --> trilock.toml:2:11
-  |
-2 | version = 2
-  |           ^
-  = help: this trilock reads version 1
+   |
+ 2 | version = 2
+   |           ^
+   = help: this trilock reads version 1
 )");
   CHECK(load("[pipeline]\nversion = \"1\"\n").findings == R"(error: `version`: expected an integer, found a string
   --> trilock.toml:2:11
-  |
-2 | version = "1"
-  |           ^^^
+   |
+ 2 | version = "1"
+   |           ^^^
 )");
 }
 
@@ -131,24 +131,24 @@ TEST_CASE("a rule holds tables of nodes only") {
   CHECK(load("[image]\ndockerfile = \"Dockerfile\"\n").findings ==
         R"(error: key `dockerfile` in [image], which has only tables of nodes
   --> trilock.toml:2:1
-  |
-2 | dockerfile = "Dockerfile"
-  | ^^^^^^^^^^
-  = help: a node is a table `[image.NAME]`
+   |
+ 2 | dockerfile = "Dockerfile"
+   | ^^^^^^^^^^
+   = help: a node is a table `[image.NAME]`
 )");
   CHECK(load("image = 3\n").findings == R"(error: expected a table [image], found an integer
   --> trilock.toml:1:9
-  |
-1 | image = 3
-  |         ^
-  = help: a node is a table `[image.NAME]`
+   |
+ 1 | image = 3
+   |         ^
+   = help: a node is a table `[image.NAME]`
 )");
   CHECK(load("[command.\"a b\"]\n").findings == R"(error: `a b` is no name for a node
   --> trilock.toml:1:10
-  |
-1 | [command."a b"]
-  |          ^^^^^
-  = help: a name is made of letters, digits, `_` and `-`
+   |
+ 1 | [command."a b"]
+   |          ^^^^^
+   = help: a name is made of letters, digits, `_` and `-`
 )");
 }
 
@@ -163,53 +163,53 @@ docker = 0
 )")
             .findings == R"(error: `timeout`: expected a duration, found `soon`
   --> trilock.toml:2:11
-  |
-2 | timeout = "soon"
-  |           ^^^^^^
-  = help: a duration is written as `90s`, `10m`, `1h30m` or `250ms`
+   |
+ 2 | timeout = "soon"
+   |           ^^^^^^
+   = help: a duration is written as `90s`, `10m`, `1h30m` or `250ms`
 
 error: missing key `dockerfile` in [image.a]
   --> trilock.toml:3:1
-  |
-3 | [image.a]
-  | ^^^^^^^^^
+   |
+ 3 | [image.a]
+   | ^^^^^^^^^
 
 error: unknown key `dockerfiel` in [image.a]
   --> trilock.toml:4:1
-  |
-4 | dockerfiel = "x"
-  | ^^^^^^^^^^
-  = help: did you mean `dockerfile`?
+   |
+ 4 | dockerfiel = "x"
+   | ^^^^^^^^^^
+   = help: did you mean `dockerfile`?
 
 error: unknown pool `dokcer`
   --> trilock.toml:5:8
-  |
-5 | pool = "dokcer"
-  |        ^^^^^^^^
-  = help: did you mean `docker`?
+   |
+ 5 | pool = "dokcer"
+   |        ^^^^^^^^
+   = help: did you mean `docker`?
 
 error: pool `docker` cannot have 0 slots
   --> trilock.toml:7:10
-  |
-7 | docker = 0
-  |          ^
-  = help: a pool has at least one slot
+   |
+ 7 | docker = 0
+   |          ^
+   = help: a pool has at least one slot
 )");
 }
 
 TEST_CASE("pools") {
   CHECK(load("[pools]\na = \"2\"\n").findings == R"(error: expected a number of slots for pool `a`, found a string
   --> trilock.toml:2:5
-  |
-2 | a = "2"
-  |     ^^^
+   |
+ 2 | a = "2"
+   |     ^^^
 )");
   CHECK(load("[command.a]\npool = \"x\"\n").findings == R"(error: unknown pool `x`
   --> trilock.toml:2:8
-  |
-2 | pool = "x"
-  |        ^^^
-  = help: there is no [pools]
+   |
+ 2 | pool = "x"
+   |        ^^^
+   = help: there is no [pools]
 )");
   CHECK(load("[pools]\nbig = 9\n[vars]\np = \"big\"\n[command.a]\npool = \"${var.p}\"\n").findings == "");
 }
@@ -218,23 +218,23 @@ TEST_CASE("the cache") {
   CHECK(load("[cache]\nmode = \"write\"\nsharde = \"x\"\n").findings ==
         R"(error: `mode`: expected one of `read`, `read-write`, found `write`
   --> trilock.toml:2:8
-  |
-2 | mode = "write"
-  |        ^^^^^^^
+   |
+ 2 | mode = "write"
+   |        ^^^^^^^
 
 error: unknown key `sharde` in [cache]
   --> trilock.toml:3:1
-  |
-3 | sharde = "x"
-  | ^^^^^^
-  = help: did you mean `shared`?
+   |
+ 3 | sharde = "x"
+   | ^^^^^^
+   = help: did you mean `shared`?
 )");
   CHECK(load("[cache]\ndir = \"${image.a.ref}\"\n[image.a]\ndockerfile = \"x\"\n").findings ==
         R"(error: `${image.a.ref}` refers to a node, which [cache] cannot
   --> trilock.toml:2:8
-  |
-2 | dir = "${image.a.ref}"
-  |        ^^^^^^^^^^^^^^
+   |
+ 2 | dir = "${image.a.ref}"
+   |        ^^^^^^^^^^^^^^
 )");
 }
 
