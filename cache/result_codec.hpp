@@ -1,4 +1,4 @@
-// The stored form of an ActionResult: in the state database, in the action cache, and one day on other machines.
+// The stored form of an ActionResult: in the state database and in the action cache.
 //
 //   "trilockR"                8 bytes
 //   format version            1 byte, 1

@@ -41,7 +41,7 @@ class Lister {
     if (type == FileType::other || std::ranges::find(skip_, source) != skip_.end()) return {};
     const bool ignored = rules_.ignored(relative);
     if (type != FileType::directory) return ignored ? Status{} : add(relative, source, type);
-    if (ignored && !rules_.has_exceptions()) return {};
+    if (ignored && !rules_.may_take_in_below(relative)) return {};
     const auto entries = listing.entries.size();
     const auto inputs = listing.inputs.size();
     if (auto done = add(relative, source, type); !done) return done;

@@ -245,8 +245,16 @@ IgnoreRules::Verdict IgnoreRules::verdict(std::string_view path) const {
   return {};
 }
 
-bool IgnoreRules::has_exceptions() const {
-  return std::ranges::any_of(patterns_, [](const Pattern& pattern) { return pattern.exception; });
+// Below an ignored directory only an exception that matches more than the directory counts, since one that matches the
+// directory itself was overruled already. Where the exception begins with plain text, that text must lead there.
+bool IgnoreRules::may_take_in_below(std::string_view dir) const {
+  const std::string inside = fmt::format("{}/", dir);
+  return std::ranges::any_of(patterns_, [&](const Pattern& pattern) {
+    if (!pattern.exception) return false;
+    const std::string_view plain = std::string_view(pattern.text).substr(0, pattern.text.find_first_of("*?[\\"));
+    const bool whole = plain.size() == pattern.text.size();
+    return plain.starts_with(inside) || (!whole && std::string_view(inside).starts_with(plain));
+  });
 }
 
 }  // namespace trilock

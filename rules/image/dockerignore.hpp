@@ -30,8 +30,8 @@ class IgnoreRules {
   [[nodiscard]] Verdict verdict(std::string_view path) const;
   [[nodiscard]] bool ignored(std::string_view path) const { return verdict(path).ignored; }
 
-  // Whether a path below an ignored directory may be taken in again: false lets a walk skip the directory.
-  [[nodiscard]] bool has_exceptions() const;
+  // Whether a path below the ignored directory `dir` may be taken in again: false lets a walk skip the directory.
+  [[nodiscard]] bool may_take_in_below(std::string_view dir) const;
 
  private:
   struct Pattern;

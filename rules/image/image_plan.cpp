@@ -31,12 +31,12 @@ struct Planner {
   }
 };
 
-// Whether an `outputs`, `output` or `archive` of the pipeline is `path` or a directory above it.
+// Whether an `outputs`, `output` or `archive` of the pipeline is `path`, a directory above it, or in it.
 bool is_declared_output(const Pipeline& pipeline, std::string_view path) {
   const auto covers = [&](std::string_view dir, const std::string& written) {
     Diagnostics ignored;
     const std::string output = workspace_path(dir, written, {}, ignored);
-    return !output.empty() && (path == output || path.starts_with(output + "/"));
+    return !output.empty() && (path == output || path.starts_with(output + "/") || output.starts_with(fmt::format("{}/", path)));
   };
   return std::ranges::any_of(pipeline.targets, [&](const Target& other) {
     const std::string dir = literal_or(other.table, "dir", "");

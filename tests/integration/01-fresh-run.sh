@@ -19,9 +19,9 @@ out=$(cat "$work/out")
 expect_code 'samples/run: done' 0
 [ "$code" = 0 ] || exit 0
 summaries=$(grep -E '^[0-9]+ nodes: ' "$work/out" "$work/err" --no-filename)
-expect_match 'samples/run: first everything runs' '^9 nodes: 9 ran, 0 unchanged, 0 failed in [0-9.]+ s$' \
+expect_match 'samples/run: first everything runs' '^9 nodes: 9 ran, 0 unchanged, 0 failed in [0-9.]+ (s|min [0-9]+ s)$' \
   "$(sed -n 1p <<<"$summaries")"
-expect_match 'samples/run: then nothing' '^9 nodes: 0 ran, 9 unchanged, 0 failed in [0-9.]+ s$' \
+expect_match 'samples/run: then nothing' '^9 nodes: 0 ran, 9 unchanged, 0 failed in [0-9.]+ (s|min [0-9]+ s)$' \
   "$(sed -n 2p <<<"$summaries")"
 expect_equal 'samples/run: git sees no change in the clone' '' "$(git -C "$clone" status --porcelain)"
 
@@ -40,8 +40,9 @@ for libc in static glibc; do
     "{\"version\":\"0.1.0\",\"libc\":\"$libc\",\"go\":\"$(go env GOVERSION)\"}" "$(fetch "http://127.0.0.1:$port/version")"
   expect_equal "$libc: and that it is healthy" '{"healthy":true,"checks":{"service":"ok"}}' \
     "$(fetch "http://127.0.0.1:$port/healthz")"
-  expect_contains "$libc: its own health check agrees" '"healthy":true' \
-    "$(buildah run --isolation chroot "$container" -- /usr/bin/devboxd -listen "127.0.0.1:$port" -check 2>&1)"
+  # By its exit code: buildah may lose what a process wrote just before it ended.
+  buildah run --isolation chroot "$container" -- /usr/bin/devboxd -listen "127.0.0.1:$port" -check >/dev/null 2>&1
+  expect_equal "$libc: its own health check agrees" 0 $?
   pkill -P "$service"
   stop_process "$service"
   linked=$(buildah run --isolation chroot "$container" -- /lib64/ld-linux-x86-64.so.2 --list /usr/bin/devboxd 2>&1)

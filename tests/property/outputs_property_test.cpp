@@ -162,7 +162,8 @@ int restore_into_read_only_directories() {
   SourceTree tree(*random.disk, random.root);
   BlobStore blobs(*random.disk, random.root + "/cache");
   const std::string top = random.root + "/out/locked";
-  bool good = random.disk->write(top + "/inner/file", "content", 0444).has_value();
+  bool good = random.disk->set_mode(random.root + "/out", 0755).has_value();
+  good = good && random.disk->write(top + "/inner/file", "content", 0444).has_value();
   good = good && random.disk->set_mode(top + "/inner", 0555).has_value();
   good = good && random.disk->set_mode(top, 0555).has_value();
   const Result<std::vector<OutputEntry>> before = scan_outputs(tree, random.outputs);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Assembles the root file system of the toolchain image from what Debian provides, because the sample must build with
-# no registry within reach: usage `assemble.sh OUTPUT PACKAGE…`.
+# no registry within reach: usage `assemble.sh ARCHIVE PACKAGE…`.
 #
 #   busybox-static   the shell and the small tools
 #   golang-go        the compiler, and of the standard library the packages named and all that they import
@@ -11,7 +11,7 @@
 set -eu
 umask 022
 
-out=$1
+archive=$1
 shift
 
 installed=$(go env GOVERSION)
@@ -25,7 +25,9 @@ if ! busybox=$(command -v busybox); then
   exit 1
 fi
 
-rm -rf "$out"
+out=$(mktemp -d)
+trap 'rm -rf "$out" "$out.files"' EXIT
+chmod 755 "$out"
 mkdir -p "$out/bin" "$out/tmp" "$out/etc" "$out/root" "$out/src" "$out/usr/local/go"
 chmod 1777 "$out/tmp"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$out/etc/passwd"
@@ -59,11 +61,14 @@ done
   done
 } >"$out.files"
 # Debian spreads GOROOT over /usr/lib and /usr/share with symlinks; -L gathers the files in one tree.
-(cd "$goroot" && sort -u "$OLDPWD/$out.files" | xargs cp -L --parents -t "$OLDPWD/$out/usr/local/go")
-rm "$out.files"
+(cd "$goroot" && sort -u "$out.files" | xargs cp -L --parents -t "$out/usr/local/go")
 
 # The loader stays at the path that is written into every dynamically linked program.
 for library in /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6; do
   mkdir -p "$out$(dirname "$library")"
   cp -L "$library" "$out$library"
 done
+
+# One file for everything, with nothing in it that depends on when and where it was made.
+tar --create --file "$archive" --format=gnu --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+  --directory "$out" .

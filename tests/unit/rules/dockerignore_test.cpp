@@ -90,7 +90,21 @@ TEST_CASE("dockerignore: the line that decides") {
   CHECK_FALSE(rules->verdict("keep.log").ignored);
   CHECK(rules->verdict("keep.log/x").line == 5);
   CHECK(rules->verdict("other").line == 0);
-  CHECK(rules->has_exceptions());
+}
+
+TEST_CASE("dockerignore: an ignored directory is entered only where an exception may take something in again") {
+  const auto enters = [](const char* text, const char* dir) { return IgnoreRules::parse(text)->may_take_in_below(dir); };
+  CHECK_FALSE(enters("*\n", "build"));
+  CHECK_FALSE(enters("*\n!cmd\n!go.mod\n", "build"));
+  CHECK_FALSE(enters("!build\nbuild\n", "build"));
+  CHECK_FALSE(enters("*\n!buildings/x\n", "build"));
+  CHECK(enters("*\n!build/keep\n", "build"));
+  CHECK(enters("*\n!build/a/b/*.go\n", "build"));
+  CHECK(enters("*\n!build/a/b/*.go\n", "build/a"));
+  CHECK_FALSE(enters("*\n!build/a/b/*.go\n", "build/b"));
+  CHECK(enters("*\n!**/keep\n", "build"));
+  CHECK(enters("*\n!b*/keep\n", "build"));
+  CHECK_FALSE(enters("*\n!c*/keep\n", "build"));
 }
 
 TEST_CASE("dockerignore: what is no pattern") {
