@@ -170,6 +170,9 @@ Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision&
   decision.action.rule = rule_of(node).name();
   decision.action.outputs = node.outputs;
   decision.action.cache = std::max(decision.action.cache, node.cache);
+  // Outputs tell two equal actions apart. Without any, what the action is for lies outside (an image, a deployment, a
+  // check), and two nodes mean it to be done twice.
+  if (node.outputs.empty()) decision.action.fields.push_back({"node", node.label});
   add_environment(state, node, target, resolver, decision.action);
   if (resolver.missing_value()) return std::unexpected(*resolver.missing_value());
   if (Status added = add_selected_inputs(state, node, decision.action); !added) return added;

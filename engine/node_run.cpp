@@ -55,7 +55,8 @@ bool uses_scratch(const Action& action) {
     return std::any_of(env.begin(), env.end(), [&](const EnvVar& variable) { return marked(variable.value); });
   };
   const auto marked_process = [&](const Process& process) {
-    return marked(process.dir) || marked_env(process.env) || std::any_of(process.argv.begin(), process.argv.end(), marked);
+    return marked(process.dir) || marked_env(process.env) ||
+           std::any_of(process.argv.begin(), process.argv.end(), marked);
   };
   return !action.staged.empty() || !action.collect.empty() || marked_env(action.env) ||
          std::any_of(action.processes.begin(), action.processes.end(), marked_process);
@@ -150,10 +151,7 @@ class Attempt {
     spec.dir =
         process.dir.starts_with('\x1f') ? replace_markers(process.dir, where) : state_.tree.absolute(process.dir);
     spec.env = compose_environment({&base, &action_.env, &process.env}, where);
-    std::string path;
-    for (const std::string& variable : spec.env)
-      if (variable.starts_with("PATH=")) path = variable.substr(5);
-    spec.executable = find_executable(spec.argv.empty() ? "" : spec.argv[0], path, spec.dir);
+    spec.executable = executable_of(spec);
     spec.timeout_ms = node_.timeout_ms;
     if (!process.quiet)
       spec.on_output = [this](Stream stream, std::string_view text) {
@@ -161,6 +159,16 @@ class Attempt {
         state_.events.node_output(id_, stream, redact_(std::string(text)));
       };
     return spec;
+  }
+
+  std::string executable_of(const ProcessSpec& spec) {
+    if (spec.argv.empty()) return {};
+    std::string_view path;
+    for (const std::string& variable : spec.env)
+      if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5);
+    const bool own_path = path != state_.environment.path();
+    if (own_path || spec.argv[0].find('/') != std::string::npos) return find_executable(spec.argv[0], path, spec.dir);
+    return state_.executables.find(spec.argv[0]);
   }
 
   std::optional<Trouble> gather(ActionResult& result) {

@@ -47,8 +47,8 @@ void report_shared_output(const Graph& graph, const Claim& first, const Claim& s
 void report_shared_outputs(const Graph& graph, const std::vector<Claim>& claims, Diagnostics& diagnostics) {
   const Claim* open = nullptr;
   for (const Claim& claim : claims) {
-    const bool conflict =
-        open != nullptr && (claim.output->path == open->output->path || is_inside(claim.output->path, open->output->path));
+    const bool conflict = open != nullptr && (claim.output->path == open->output->path ||
+                                              is_inside(claim.output->path, open->output->path));
     if (!conflict) open = &claim;
     if (conflict && claim.node != open->node) report_shared_output(graph, *open, claim, diagnostics);
   }

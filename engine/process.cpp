@@ -280,4 +280,11 @@ std::string find_executable(std::string_view name, std::string_view path_variabl
   return found.empty() ? std::string() : std::move(found.front());
 }
 
+std::string Executables::find(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto [found, added] = found_.try_emplace(name);
+  if (added) found->second = find_executable(name, path_variable_, "");
+  return found->second;
+}
+
 }  // namespace trilock

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "schemas/result.hpp"
@@ -52,5 +54,18 @@ class ProcessRunner {
 // "" when there is none. Absolute otherwise.
 [[nodiscard]] std::string find_executable(std::string_view name, std::string_view path_variable, std::string_view dir);
 [[nodiscard]] std::vector<std::string> find_all_executables(std::string_view name, std::string_view path_variable);
+
+// find_executable for one PATH, each name looked up once: a run starts the same few programs over and over.
+// Thread rule: any thread.
+class Executables {
+ public:
+  explicit Executables(std::string path_variable) : path_variable_(std::move(path_variable)) {}
+  [[nodiscard]] std::string find(const std::string& name);  // a name without slash; "" when there is none
+
+ private:
+  std::string path_variable_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::string> found_;  // guarded by mutex_
+};
 
 }  // namespace trilock

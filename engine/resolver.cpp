@@ -52,7 +52,7 @@ std::vector<std::string> Resolver::find_executables(const std::string& name) {
 }
 
 Result<Tool> Resolver::tool(const std::string& name) {
-  const std::string path = find_executable(name, state_.environment.path(), "");
+  const std::string path = state_.executables.find(name);
   if (path.empty()) return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", name));
   const Result<FastDigest> digest = state_.tree.digest(path);
   if (!digest) return std::unexpected(digest.error());

@@ -98,6 +98,7 @@ struct Stage {
       : cache_dir(workspace.cache_dir(planned.pipeline.cache)),
         blobs(workspace.disk(), cache_dir),
         actions(workspace.disk(), cache_dir),
+        executables(workspace.environment().path()),
         state{.pipeline = planned.pipeline,
               .graph = planned.graph,
               .tree = workspace.tree(),
@@ -107,6 +108,7 @@ struct Stage {
               .questions = workspace.questions(),
               .runner = workspace.runner(),
               .environment = workspace.environment(),
+              .executables = executables,
               .events = events,
               .options = options,
               .scratch_root = workspace.state_dir() + "/tmp",
@@ -121,6 +123,7 @@ struct Stage {
   std::string cache_dir;
   BlobStore blobs;
   ActionCache actions;
+  Executables executables;
   RunState state;
 };
 

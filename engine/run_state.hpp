@@ -50,6 +50,7 @@ struct RunState {
   Questions& questions;
   ProcessRunner& runner;
   const Environment& environment;
+  Executables& executables;  // of the PATH that trilock was started with
   EventListener& events;
   RunOptions options;
   std::string scratch_root;                                // absolute; made when first needed

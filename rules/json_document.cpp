@@ -24,8 +24,8 @@ class Writer {
     }
     if (const auto* object = document.object()) {
       list('{', '}', object->members, [this](const DocumentMember& member) {
-        out_.literal += write_json(Json(member.first)) + (indent_ > 0 ? ": " : ":");
-        value(member.second);
+        out_.literal += write_json(Json(member.key)) + (indent_ > 0 ? ": " : ":");
+        value(member.value);
       });
     }
   }
@@ -78,8 +78,8 @@ Document scalar(Json value) {
 }  // namespace
 
 const Document* DocumentObject::find(std::string_view key) const {
-  const auto found = std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.first == key; });
-  return found == members.end() ? nullptr : &found->second;
+  const auto found = std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.key == key; });
+  return found == members.end() ? nullptr : &found->value;
 }
 
 Document* DocumentObject::find(std::string_view key) {
@@ -88,7 +88,7 @@ Document* DocumentObject::find(std::string_view key) {
 
 Document document_of(const ConfigTable& table) {
   DocumentObject members;
-  for (const ConfigEntry& entry : table.entries) members.members.emplace_back(entry.key, document_of(entry.value));
+  for (const ConfigEntry& entry : table.entries) members.members.push_back({entry.key, document_of(entry.value)});
   return {std::move(members)};
 }
 

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -16,7 +15,7 @@
 namespace trilock {
 
 struct Document;
-using DocumentMember = std::pair<std::string, Document>;
+struct DocumentMember;
 
 struct DocumentScalar {
   std::string json;  // as it stands in the file
@@ -34,6 +33,11 @@ struct Document {
   std::variant<DocumentScalar, Text, DocumentArray, DocumentObject> data;
   [[nodiscard]] DocumentObject* object() { return std::get_if<DocumentObject>(&data); }
   [[nodiscard]] const DocumentObject* object() const { return std::get_if<DocumentObject>(&data); }
+};
+
+struct DocumentMember {
+  std::string key;
+  Document value;
 };
 
 // Dates and times become strings; so do the floats that JSON cannot write.

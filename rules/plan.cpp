@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <tuple>
 
 #include "cache/glob.hpp"
 #include "rules/condition.hpp"
@@ -80,7 +81,8 @@ void check_input_references(Reader& reader) {
     const Text* text = element.text();
     if (text == nullptr || text->is_literal()) continue;
     const std::string& named = text->references.front().value;
-    if (text->literal.empty() && text->references.size() == 1 && (named == "out" || named.starts_with("out."))) continue;
+    if (text->literal.empty() && text->references.size() == 1 && (named == "out" || named.starts_with("out.")))
+      continue;
     reader.context.diagnostics.error(element.place, fmt::format("`{}` is no input", to_source(*text)),
                                      "an input that refers to a node is one of its outputs: `${label.out}`");
   }
@@ -233,9 +235,11 @@ void read_dependencies(Reader& reader) {
 
 // One edge of each kind to each node; of equal ones the first of the file stays, for messages.
 void sort_dependencies(std::vector<Dependency>& dependencies) {
-  const auto order = [](const Dependency& d) { return std::tuple<std::string_view, DependencyKind>(d.label, d.kind); };
-  std::ranges::stable_sort(dependencies, {}, order);
-  const auto repeated = std::ranges::unique(dependencies, {}, order);
+  const auto edge = [](const Dependency& d) { return std::pair<std::string_view, DependencyKind>(d.label, d.kind); };
+  std::ranges::sort(dependencies, {}, [&](const Dependency& d) {
+    return std::tuple(edge(d), d.place.source, d.place.line, d.place.column);
+  });
+  const auto repeated = std::ranges::unique(dependencies, {}, edge);
   dependencies.erase(repeated.begin(), repeated.end());
 }
 

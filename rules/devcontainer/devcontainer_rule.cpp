@@ -48,9 +48,9 @@ void check_tools(const Target& target, Diagnostics& diagnostics) {
 DocumentObject& object_at(DocumentObject& parent, const std::string& key) {
   Document* found = parent.find(key);
   if (found == nullptr || found->object() == nullptr) {
-    std::erase_if(parent.members, [&](const DocumentMember& member) { return member.first == key; });
-    parent.members.emplace_back(key, Document{DocumentObject{}});
-    found = &parent.members.back().second;
+    std::erase_if(parent.members, [&](const DocumentMember& member) { return member.key == key; });
+    parent.members.push_back({key, Document{DocumentObject{}}});
+    found = &parent.members.back().value;
   }
   return *found->object();
 }
@@ -70,7 +70,7 @@ void pin_image(const Target& target, Place place, DocumentObject& document, Diag
     *present = document_of(*image->text());
     return;
   }
-  const bool named = !document.members.empty() && document.members.front().first == "name";
+  const bool named = !document.members.empty() && document.members.front().key == "name";
   document.members.insert(document.members.begin() + (named ? 1 : 0), {"image", document_of(*image->text())});
 }
 
@@ -78,8 +78,8 @@ void add_tools(const Target& target, DocumentObject& document) {
   const Config* tools = target.table.find("tools");
   if (tools == nullptr || tools->table() == nullptr) return;
   DocumentObject& own = object_at(object_at(document, "customizations"), "trilock");
-  std::erase_if(own.members, [](const DocumentMember& member) { return member.first == "tools"; });
-  own.members.emplace_back("tools", document_of(*tools->table()));
+  std::erase_if(own.members, [](const DocumentMember& member) { return member.key == "tools"; });
+  own.members.push_back({"tools", document_of(*tools->table())});
 }
 
 std::optional<Document> read_configuration(const Target& target, PlanContext& context, Node& node) {

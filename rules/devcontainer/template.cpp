@@ -89,7 +89,7 @@ class TemplateReader {
     }
     if (const auto* object = value.object()) {
       DocumentObject members;
-      for (const auto& [key, member] : object->members) members.members.emplace_back(key, read(member));
+      for (const auto& [key, member] : object->members) members.members.push_back({key, read(member)});
       return {std::move(members)};
     }
     return {DocumentScalar{write_json(value)}};

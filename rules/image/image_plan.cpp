@@ -36,7 +36,8 @@ bool is_declared_output(const Pipeline& pipeline, std::string_view path) {
   const auto covers = [&](std::string_view dir, const std::string& written) {
     Diagnostics ignored;
     const std::string output = workspace_path(dir, written, {}, ignored);
-    return !output.empty() && (path == output || path.starts_with(output + "/") || output.starts_with(fmt::format("{}/", path)));
+    return !output.empty() &&
+           (path == output || path.starts_with(output + "/") || output.starts_with(fmt::format("{}/", path)));
   };
   return std::ranges::any_of(pipeline.targets, [&](const Target& other) {
     const std::string dir = literal_or(other.table, "dir", "");

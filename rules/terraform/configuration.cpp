@@ -76,7 +76,10 @@ class Reader {
   // Override files come last: what they declare replaces what stands before.
   std::vector<std::string> in_order_of_merging(const std::string& dir) {
     auto names = names_in(tree_, dir, is_configuration);
-    std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return !is_override(name); });
+    std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+      return std::pair<bool, std::string_view>(is_override(a), a) <
+             std::pair<bool, std::string_view>(is_override(b), b);
+    });
     return names;
   }
 

@@ -347,3 +347,12 @@ TEST_CASE("property: whatever is edited, deleted, reverted or fails, the result 
   }
   CHECK(runs_checked > 500);
 }
+
+TEST_CASE("two nodes that run the same thing and make no file both run") {
+  MemoryBuild build;
+  build.disk.put("/w/trilock.toml", "[command.a]\nrun = [\"true\"]\n[command.b]\nrun = [\"true\"]\n");
+  CHECK(build.run() == 0);
+  CHECK(sorted(build.ran) == Labels{"command.a", "command.b"});
+  CHECK(build.run() == 0);
+  CHECK(build.ran.empty());
+}

@@ -64,15 +64,17 @@ struct Scene : TargetText {
 
 TEST_CASE("a template is rendered as plain JSON in the order of its keys") {
   Scene scene("template = \"t.json\"\nimage = \"app@sha256:1\"\ntools = { gopls = \"v0.16.1\" }\n");
-  scene.disk.put("/w/t.json",
-                 "\xEF\xBB\xBF// ours\n{\n  \"name\": \"dev\", /* x */\n  \"remoteUser\": null,\n"
-                 "  \"runArgs\": [\"--init\",],\n  \"customizations\": {\"vscode\": {\"extensions\": [\"golang.go\"]}},\n"
-                 "  \"forwardPorts\": [8080, \"db:5432\"],\n}\n");
-  CHECK(scene.render() ==
-        "{\n  \"name\": \"dev\",\n  \"image\": \"app@sha256:1\",\n  \"remoteUser\": null,\n  \"runArgs\": [\n"
-        "    \"--init\"\n  ],\n  \"customizations\": {\n    \"vscode\": {\n      \"extensions\": [\n"
-        "        \"golang.go\"\n      ]\n    },\n    \"trilock\": {\n      \"tools\": {\n        \"gopls\": \"v0.16.1\"\n"
-        "      }\n    }\n  },\n  \"forwardPorts\": [\n    8080,\n    \"db:5432\"\n  ]\n}\n");
+  scene.disk.put(
+      "/w/t.json",
+      "\xEF\xBB\xBF// ours\n{\n  \"name\": \"dev\", /* x */\n  \"remoteUser\": null,\n"
+      "  \"runArgs\": [\"--init\",],\n  \"customizations\": {\"vscode\": {\"extensions\": [\"golang.go\"]}},\n"
+      "  \"forwardPorts\": [8080, \"db:5432\"],\n}\n");
+  CHECK(
+      scene.render() ==
+      "{\n  \"name\": \"dev\",\n  \"image\": \"app@sha256:1\",\n  \"remoteUser\": null,\n  \"runArgs\": [\n"
+      "    \"--init\"\n  ],\n  \"customizations\": {\n    \"vscode\": {\n      \"extensions\": [\n"
+      "        \"golang.go\"\n      ]\n    },\n    \"trilock\": {\n      \"tools\": {\n        \"gopls\": \"v0.16.1\"\n"
+      "      }\n    }\n  },\n  \"forwardPorts\": [\n    8080,\n    \"db:5432\"\n  ]\n}\n");
 }
 
 TEST_CASE("the image is pinned where the template names one") {
@@ -166,9 +168,10 @@ TEST_CASE("faults of a template are reported with line and column") {
   CHECK(errors("{\"k\": [\"x\", \"${image.dve.ref}\"]}") ==
         "`t.json:1:14`: unknown node `image.dve`|did you mean `image.dev`?\n");
   CHECK(errors("{\"k\": \"${image.dev.colour}\"}").starts_with("`t.json:1:8`: "));
-  CHECK(errors("{\"k\": \"${git.tag}\"}") ==
-        "`t.json:1:8`: `${git.tag}` cannot stand in a template|give it to a variable in [vars], and write `${var.NAME}` "
-        "here\n");
+  CHECK(
+      errors("{\"k\": \"${git.tag}\"}") ==
+      "`t.json:1:8`: `${git.tag}` cannot stand in a template|give it to a variable in [vars], and write `${var.NAME}` "
+      "here\n");
   CHECK(errors("{\"k\": \"${env.USER}\"}").starts_with("`t.json:1:8`: `${env.USER}` cannot stand in a template|"));
 }
 
@@ -183,12 +186,14 @@ TEST_CASE("what is wrong with the table") {
   CHECK(errors("") ==
         "[devcontainer.dev] has neither `template` nor `config`|`template` names a devcontainer.json with references, "
         "`config` is a table instead\n");
-  CHECK(errors("template = \"t.json\"\nconfig = {}\n") == "`template` and `config` exclude each other|keep one of them\n");
+  CHECK(errors("template = \"t.json\"\nconfig = {}\n") ==
+        "`template` and `config` exclude each other|keep one of them\n");
   CHECK(errors("template = \"no.json\"\n") == "template `no.json` does not exist|\n");
   CHECK(errors("template = \"../t.json\"\n").starts_with("`../t.json` leaves the workspace|"));
   CHECK(errors("template = \"t.json\"\nimage = \"x\"\n", R"({"build": {"dockerfile": "D"}})") ==
         "the configuration has `build`, which wins over `image`|remove `build` there, or `image` here\n");
-  CHECK(errors("template = \"t.json\"\ntools = { gopls = 1.10 }\n").starts_with("the version of `gopls` must be a string|"));
+  CHECK(errors("template = \"t.json\"\ntools = { gopls = 1.10 }\n")
+            .starts_with("the version of `gopls` must be a string|"));
   CHECK(errors("template = \"t.json\"\ntools = { gopls = \"\" }\n") == "`` is no version of `gopls`|\n");
   CHECK(errors("template = \"t.json\"\ntools = { gopls = \"latest\" }\n")
             .starts_with("warning: `latest` pins no version of `gopls`|"));

@@ -93,7 +93,9 @@ TEST_CASE("dockerignore: the line that decides") {
 }
 
 TEST_CASE("dockerignore: an ignored directory is entered only where an exception may take something in again") {
-  const auto enters = [](const char* text, const char* dir) { return IgnoreRules::parse(text)->may_take_in_below(dir); };
+  const auto enters = [](const char* text, const char* dir) {
+    return IgnoreRules::parse(text)->may_take_in_below(dir);
+  };
   CHECK_FALSE(enters("*\n", "build"));
   CHECK_FALSE(enters("*\n!cmd\n!go.mod\n", "build"));
   CHECK_FALSE(enters("!build\nbuild\n", "build"));

@@ -39,7 +39,11 @@ std::string messages(const TerraformConfiguration& configuration) {
 TEST_CASE("the files of a root module") {
   Files files;
   files.put("tf/main.tf").put("tf/x.tf.json", "{}").put("tf/x_override.tf").put("tf/.hidden.tf").put("tf/a.tf~");
-  files.put("tf/#b.tf#").put("tf/notes.md").put("tf/sub/no.tf").put("tf/terraform.tfstate").put("tf/.terraform.lock.hcl");
+  files.put("tf/#b.tf#")
+      .put("tf/notes.md")
+      .put("tf/sub/no.tf")
+      .put("tf/terraform.tfstate")
+      .put("tf/.terraform.lock.hcl");
   files.put("tf/a.tftest.hcl").put("tf/tests/b.tftest.hcl").put("tf/tests/c.txt");
   CHECK(list(read_terraform(files.tree, "tf", false).files) ==
         "tf/.terraform.lock.hcl tf/main.tf tf/x.tf.json tf/x_override.tf");
@@ -131,8 +135,10 @@ locals {
 }
 module "m" { source = "./m" }
 )");
-  files.put("tf/m/m.tf", "locals {\n x = filesha256(\"${path.module}/in-m.txt\")\n y = file(\"${path.root}/a.txt\")\n}");
-  files.put("tf/m/x.tf.json", R"({"locals": {"z": "${templatefile(\"${path.module}/t.tftpl\", {})}", "v": "${file(var.v)}"}})");
+  files.put("tf/m/m.tf",
+            "locals {\n x = filesha256(\"${path.module}/in-m.txt\")\n y = file(\"${path.root}/a.txt\")\n}");
+  files.put("tf/m/x.tf.json",
+            R"({"locals": {"z": "${templatefile(\"${path.module}/t.tftpl\", {})}", "v": "${file(var.v)}"}})");
   for (const char* path : {"tf/a.txt", "tf/b.txt", "tf/m/in-m.txt", "tf/m/t.tftpl", "tf/conf/x.json"}) files.put(path);
   const auto found = read_terraform(files.tree, "tf", false);
   CHECK(list(found.read_files) == "tf/a.txt tf/b.txt tf/m/in-m.txt tf/m/t.tftpl");

@@ -145,9 +145,10 @@ TEST_CASE("apply, leave alone, notice another state, replace with approval, dest
   const std::string second = head + "vars = { hash = \"two\", tags = {} }\n";
   CHECK(work.run(second, 0).values.empty());
   CHECK(work.verdict.kind == Verdict::Kind::wait);
-  CHECK(work.verdict.message ==
-        "the plan waits for approval: 1 to add, 0 to change, 1 to destroy; it destroys `terraform_data.box` (replaced); "
-        "`approve = \"auto\"` allows that");
+  CHECK(
+      work.verdict.message ==
+      "the plan waits for approval: 1 to add, 0 to change, 1 to destroy; it destroys `terraform_data.box` (replaced); "
+      "`approve = \"auto\"` allows that");
   CHECK(work.probe(first, applied) == true);
 
   const ActionResult changed = work.run(second + "approve = \"auto\"\n");
@@ -224,7 +225,9 @@ locals {
 }
 resource "terraform_data" "x" { input = [local.x, local.y, local.z, local.s, var.a] }
 )");
-  work.file("tf/x_override.tf", "variable \"a\" { default = \"o\" }\n").file("tf/.hidden.tf", "{{{").file("tf/b.tf~", "{");
+  work.file("tf/x_override.tf", "variable \"a\" { default = \"o\" }\n")
+      .file("tf/.hidden.tf", "{{{")
+      .file("tf/b.tf~", "{");
   work.file("tf/more.tf.json", R"({"locals": {"j": "${filesha1(\"${path.module}/from-json.txt\")}"}})");
   work.file("tf/modules/net/n.tf", "module \"deep\" {\n  source = \"../deep\" // here\n}\n");
   work.file("tf/modules/deep/d.tf", "output \"o\" { value = file(\"${path.module}/d.txt\") }\n");

@@ -64,7 +64,8 @@ struct Scene : TargetText {
 std::string show(const std::vector<std::string>& argv) {
   std::string out;
   for (std::string word : argv) {
-    if (const auto at = word.find(scratch_marker); at != std::string::npos) word.replace(at, scratch_marker.size(), "S");
+    if (const auto at = word.find(scratch_marker); at != std::string::npos)
+      word.replace(at, scratch_marker.size(), "S");
     out += (out.empty() ? "" : " ") + word;
   }
   return out;
@@ -143,9 +144,10 @@ TEST_CASE("variables keep their types and stay out of the arguments") {
   CHECK(action.writes[0].path == std::string(scratch_marker) + "/trilock.tfbackend.json");
   CHECK(action.writes[0].mode == 0600);
   CHECK(action.writes[1].mode == 0600);
-  CHECK(action.writes[1].content ==
-        "{\n  \"env\": \"a\\\"b\",\n  \"list\": [\n    1,\n    \"2\",\n    true,\n    {\n      \"k\": 1.5\n    }\n  ],\n"
-        "  \"image\": \"sha256:1\",\n  \"secret\": \"hush\"\n}\n");
+  CHECK(
+      action.writes[1].content ==
+      "{\n  \"env\": \"a\\\"b\",\n  \"list\": [\n    1,\n    \"2\",\n    true,\n    {\n      \"k\": 1.5\n    }\n  ],\n"
+      "  \"image\": \"sha256:1\",\n  \"secret\": \"hush\"\n}\n");
   CHECK(commands(action).find("hush") == std::string::npos);
   CHECK(commands(action).find("s3cret") == std::string::npos);
   CHECK(field(action.fields, "var.env") == "\"a\\\"b\"");
@@ -155,8 +157,9 @@ TEST_CASE("variables keep their types and stay out of the arguments") {
 
 TEST_CASE("inputs are what terraform reads, never the state") {
   Scene scene("var-files = [\"stg.tfvars\"]\ninputs = [\"**\"]\n");
-  for (const char* path : {"stg.tfvars", "terraform.tfvars", "a.auto.tfvars", ".terraform.lock.hcl", "terraform.tfstate",
-                           "terraform.tfstate.backup", "terraform.tfstate.d/x/terraform.tfstate", "other.tfvars"}) {
+  for (const char* path :
+       {"stg.tfvars", "terraform.tfvars", "a.auto.tfvars", ".terraform.lock.hcl", "terraform.tfstate",
+        "terraform.tfstate.backup", "terraform.tfstate.d/x/terraform.tfstate", "other.tfvars"}) {
     scene.disk.put("/w/tf/" + std::string(path), "");
   }
   scene.disk.put("/w/tf/.terraform/modules/modules.json", "");
@@ -197,10 +200,10 @@ TEST_CASE("a symlinked file counts with its target") {
 
 TEST_CASE("the environment") {
   Scene scene("vars = { env = \"x\" }\nsecret-env = [\"AWS_SECRET_ACCESS_KEY\"]\n");
-  scene.context.variables = {{"TF_VAR_image", "i"},   {"TF_VAR_secret", "s"},         {"TF_VAR_env", "other"},
-                             {"TF_VAR_undeclared", "u"}, {"TF_CLI_CONFIG_FILE", "/rc"}, {"AWS_ACCESS_KEY_ID", "id"},
-                             {"AWS_SECRET_ACCESS_KEY", "k"}, {"AWS_REGION", "eu"},    {"TF_WORKSPACE", "evil"},
-                             {"TF_CLI_ARGS", "-destroy"}, {"TF_DATA_DIR", "/evil"}};
+  scene.context.variables = {{"TF_VAR_image", "i"},          {"TF_VAR_secret", "s"},        {"TF_VAR_env", "other"},
+                             {"TF_VAR_undeclared", "u"},     {"TF_CLI_CONFIG_FILE", "/rc"}, {"AWS_ACCESS_KEY_ID", "id"},
+                             {"AWS_SECRET_ACCESS_KEY", "k"}, {"AWS_REGION", "eu"},          {"TF_WORKSPACE", "evil"},
+                             {"TF_CLI_ARGS", "-destroy"},    {"TF_DATA_DIR", "/evil"}};
   const Action action = scene.action();
   const auto kind = [&](const char* name) {
     REQUIRE_MESSAGE(variable(action, name) != nullptr, name);
@@ -347,8 +350,8 @@ std::string judged(Approval approval, std::string_view plan) {
 }
 
 std::string plan_of(std::string_view changes, std::string_view more = "") {
-  return R"({"format_version": "1.2", "errored": false, "complete": true, "resource_changes": [)" + std::string(changes) +
-         "]" + std::string(more) + "}";
+  return R"({"format_version": "1.2", "errored": false, "complete": true, "resource_changes": [)" +
+         std::string(changes) + "]" + std::string(more) + "}";
 }
 
 constexpr std::string_view create = R"({"address": "a.new", "change": {"actions": ["create"]}})";
@@ -369,10 +372,12 @@ TEST_CASE("review: what may be applied without asking") {
   CHECK(judged(Approval::manual, plan_of(both)) ==
         "wait: the plan waits for approval: 1 to add, 1 to change, 0 to destroy; `approve = \"no-destroy\"` or "
         "`approve = \"auto\"` applies it");
-  CHECK(judged(Approval::no_destroy, plan_of(all)) ==
-        "wait: the plan waits for approval: 2 to add, 1 to change, 2 to destroy; it destroys `a.rep[\"x\"]` (replaced), "
-        "`a.old`; `approve = \"auto\"` allows that");
-  CHECK(judged(Approval::manual, plan_of("", R"(, "output_changes": {"o": {"actions": ["update"]}})")).starts_with("wait"));
+  CHECK(
+      judged(Approval::no_destroy, plan_of(all)) ==
+      "wait: the plan waits for approval: 2 to add, 1 to change, 2 to destroy; it destroys `a.rep[\"x\"]` (replaced), "
+      "`a.old`; `approve = \"auto\"` allows that");
+  CHECK(judged(Approval::manual, plan_of("", R"(, "output_changes": {"o": {"actions": ["update"]}})"))
+            .starts_with("wait"));
   CHECK(judged(Approval::manual, plan_of("", R"(, "applyable": true)")).starts_with("wait"));
   const std::string drift = R"(, "resource_drift": [{"address": "a.up", "change": {"actions": ["update"]}}])";
   CHECK(judged(Approval::no_destroy, plan_of(update, drift)) ==
