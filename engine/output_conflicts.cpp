@@ -46,11 +46,14 @@ void report_shared_output(const Graph& graph, const Claim& first, const Claim& s
 // In the order of by_path everything inside a directory follows it directly, so one open directory is enough to know.
 void report_shared_outputs(const Graph& graph, const std::vector<Claim>& claims, Diagnostics& diagnostics) {
   const Claim* open = nullptr;
+  const Claim* before = nullptr;
   for (const Claim& claim : claims) {
-    const bool conflict = open != nullptr && (claim.output->path == open->output->path ||
-                                              is_inside(claim.output->path, open->output->path));
-    if (!conflict) open = &claim;
-    if (conflict && claim.node != open->node) report_shared_output(graph, *open, claim, diagnostics);
+    const bool same = before != nullptr && claim.output->path == before->output->path;
+    const bool inside = open != nullptr && is_inside(claim.output->path, open->output->path);
+    if (same && claim.node != before->node) report_shared_output(graph, *before, claim, diagnostics);
+    if (!same && inside && claim.node != open->node) report_shared_output(graph, *open, claim, diagnostics);
+    if (!same && !inside) open = &claim;
+    before = &claim;
   }
 }
 

@@ -187,6 +187,7 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
   const std::vector<bool> wanted = planned.graph.closure(selected);
   const std::size_t count = static_cast<std::size_t>(std::count(wanted.begin(), wanted.end(), true));
   events.run_started(run, count);
+  if (const std::string damage = db.take_warning(); !damage.empty()) events.warning(damage);
 
   Tally tally(options.keep_going);
   const auto body = [&](NodeId id) {
@@ -216,6 +217,7 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
     events.warning(fmt::format("the state of this run was not saved: {}", saved.error().message));
     if (summary.exit_code == 0) summary.exit_code = 5;
   }
+  if (const std::string damage = db.take_warning(); !damage.empty()) events.warning(damage);
   events.run_finished(summary);
   return summary;
 }

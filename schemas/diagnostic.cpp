@@ -199,7 +199,8 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   constexpr std::size_t longest_word = 200;  // longer ones are no typing errors
   const std::u32string wanted = decode(word.substr(0, 4 * longest_word));
   if (wanted.size() > longest_word) return "";
-  const std::size_t limit = wanted.size() / 3;
+  if (wanted.size() < 2) return "";
+  const std::size_t limit = std::max<std::size_t>(wanted.size(), 3) / 3;
   std::string_view best;
   std::size_t best_distance = limit + 1;
   for (const std::string_view candidate : candidates) {

@@ -79,8 +79,8 @@ class Diagnostics {
 // points are cut around the span with `…`.
 [[nodiscard]] std::string render(const Diagnostic& diagnostic, const SourceMap& sources);
 
-// The candidate nearest to `word` by Damerau-Levenshtein distance, at most a third of the word's length away; ""
-// when none is.
+// The candidate nearest to `word` by Damerau-Levenshtein distance, at most a third of the word's length away (one
+// change for words of two and three); "" when none is.
 [[nodiscard]] std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
 // "did you mean `x`?" or "".

@@ -72,6 +72,12 @@ TEST_CASE("several outputs inside one directory are all found") {
         2);
 }
 
+TEST_CASE("two equal outputs inside a third are two findings") {
+  CHECK(errors_of({make_node("a", {}, {"out/x"}), make_node("b", {}, {"out/x"}), make_node("c", {}, {"out"})}) ==
+        std::vector<std::string>{"the output `out/x` of a lies inside the output `out` of c",
+                                 "two nodes have the output `out/x`: a and b"});
+}
+
 TEST_CASE("an output that another node selects without depending on its producer") {
   const auto one = [](std::string pattern) {
     return errors_of({make_node("a", {}, {"gen/api.go"}), make_node("b", {}, {}, {pattern})}).size();

@@ -222,6 +222,8 @@ TEST_CASE("the nearest word") {
   CHECK(nearest("dokcrfl", keys) == "");  // 4 changes are more than a third of 7
   CHECK(nearest("xy", keys) == "");
   CHECK(nearest("", keys) == "");
+  CHECK(nearest("ap", {"app", "base"}) == "app");
+  CHECK(nearest("a", {"b"}) == "");
   CHECK(nearest("größe", {"grösse", "größen"}) == "größen");
   CHECK(nearest(std::string(1'000'000, 'x'), keys) == "");
   CHECK(did_you_mean("contex", keys) == "did you mean `context`?");
