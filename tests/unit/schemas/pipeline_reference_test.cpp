@@ -107,6 +107,7 @@ TEST_CASE("names that mean nothing") {
    |
  2 | script = "${var.vv}"
    |           ^^^^^^^^^
+   = help: did you mean `v`?
 )");
   CHECK(text_of(R"("${var.dolar}")") == R"(error: unknown variable `dolar`
   --> trilock.toml:2:11
