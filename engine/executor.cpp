@@ -1,15 +1,13 @@
 #include "engine/executor.hpp"
 
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
-#include <tbb/task_group.h>
-
 #include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <queue>
 #include <unordered_map>
+
+#include "engine/tasks.hpp"
 
 namespace trilock {
 namespace {
@@ -90,8 +88,9 @@ class Schedule {
         wanted_(wanted),
         body_(body),
         remaining_(remaining_paths(graph, options.expected_ms)),
-        slots_(graph, pools, options.jobs),
-        open_(std::make_unique<std::atomic<std::uint32_t>[]>(graph.size())) {
+        slots_(graph, pools, std::max(1u, options.jobs)),
+        open_(std::make_unique<std::atomic<std::uint32_t>[]>(graph.size())),
+        tasks_(std::max(1u, options.jobs)) {
     for (std::size_t i = 0; i < graph.size(); ++i)
       open_[i].store(static_cast<std::uint32_t>(graph.dependencies(static_cast<NodeId>(i)).size()),
                      std::memory_order_relaxed);
@@ -101,18 +100,17 @@ class Schedule {
     std::vector<NodeId> roots;
     for (std::size_t i = 0; i < graph_.size(); ++i)
       if (wanted_[i] && open_[i].load(std::memory_order_relaxed) == 0) roots.push_back(static_cast<NodeId>(i));
-    submit(roots);
-    tasks_.wait();
+    tasks_.run([&] { submit(roots); });
   }
 
  private:
-  // As many TBB tasks are submitted as nodes are put into the heap; each takes the best node there is by then.
+  // As many tasks are submitted as nodes are put into the heap; each takes the best node there is by then.
   void submit(const std::vector<NodeId>& ready) {
     {
       const std::lock_guard lock(mutex_);
       for (const NodeId id : ready) ready_.push({remaining_[index_of(id)], id});
     }
-    for (std::size_t i = 0; i < ready.size(); ++i) tasks_.run([this] { run_best(); });
+    for (std::size_t i = 0; i < ready.size(); ++i) tasks_.submit([this] { run_best(); });
   }
 
   void run_best() {
@@ -162,18 +160,14 @@ class Schedule {
   std::priority_queue<Ready> ready_;  // guarded by mutex_
   std::vector<NodeId> parked_;        // guarded by mutex_
   std::unique_ptr<std::atomic<std::uint32_t>[]> open_;
-  tbb::task_group tasks_;
+  Tasks tasks_;
 };
 
 }  // namespace
 
 void execute(const Graph& graph, const std::vector<Pool>& pools, const std::vector<bool>& wanted,
              const ExecutorOptions& options, const std::function<void(NodeId)>& body) {
-  const unsigned jobs = std::max(1u, options.jobs);
-  // An arena alone does not add threads beyond the number of cores, and bodies block: the limit must be raised first.
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, jobs);
-  tbb::task_arena arena(static_cast<int>(jobs));
-  arena.execute([&] { Schedule(graph, pools, wanted, options, body).run(); });
+  Schedule(graph, pools, wanted, options, body).run();
 }
 
 }  // namespace trilock

@@ -1,4 +1,4 @@
-// Runs the bodies of a graph in parallel, in an order that dependencies allow. The only user of TBB.
+// Runs the bodies of a graph in parallel, in an order that dependencies allow.
 //
 // A node becomes ready when its count of open dependencies reaches zero; ready nodes wait in a heap ordered by the
 // longest remaining path. A body may block (it waits for a process), so the number of threads is the number of jobs,
