@@ -108,7 +108,7 @@ expect_no_file() { # what, path
 
 # Runs `trilock ARGS`; afterwards `code`, `out` (standard output) and `err` are set.
 trilock() {
-  timeout "${trilock_limit:-300}" "$TRILOCK" "$@" >"$work/out" 2>"$work/err"
+  timeout "${trilock_limit:-600}" "$TRILOCK" "$@" >"$work/out" 2>"$work/err"
   code=$?
   out=$(cat "$work/out")
   err=$(cat "$work/err")
