@@ -99,12 +99,14 @@ TEST_CASE("property: order, pools, weights and exclusive things hold on random g
     const std::vector<Pool> pools{{"one", 1, {}}, {"two", 2, {}}};
     Watch watch;
     std::vector<std::atomic<int>> done(count);
+    std::vector<int> busy_ms(count);  // drawn here, since bodies run at once
+    for (int& milliseconds : busy_ms) milliseconds = static_cast<int>(random() % 2);
     std::atomic<bool> early = false;
     execute(graph, pools, std::vector<bool>(count, true), {.jobs = 1 + static_cast<unsigned>(random() % 6)},
             [&](NodeId id) {
               for (const NodeId dependency : graph.dependencies(id))
                 if (done[index_of(dependency)].load() != 1) early = true;
-              watch.body(graph, id, std::chrono::milliseconds(random() % 2 == 0 ? 0 : 1));
+              watch.body(graph, id, std::chrono::milliseconds(busy_ms[index_of(id)]));
               done[index_of(id)].fetch_add(1);
             });
     CHECK(!early);

@@ -65,15 +65,15 @@ TEST_CASE("local modules are entered, remote ones are named") {
             "module \"net\" {\n  source = \"./modules/net\"\n}\nmodule \"net2\" {\n source = \"./modules/net\"\n}\n"
             "module \"far\" { source = \"hashicorp/consul/aws\" }\nmodule \"odd\" { source = var.x }\n");
   files.put("tf/modules/net/net.tf", "module \"sub\" { source = \"../sub\" }");
-  files.put("tf/modules/sub/s.tf.json", R"({"module": {"up": {"source": "../../../shared"}}})");
-  files.put("shared/x.tf", "module \"self\" { source = \"../shared\" }");
+  files.put("tf/modules/sub/s.tf.json", R"({"module": {"up": {"source": "../../../common"}}})");
+  files.put("common/x.tf", "module \"self\" { source = \"../common\" }");
   const auto found = read_terraform(files.tree, "tf", false);
-  CHECK(list(found.files) == "shared/x.tf tf/main.tf tf/modules/net/net.tf tf/modules/sub/s.tf.json");
+  CHECK(list(found.files) == "common/x.tf tf/main.tf tf/modules/net/net.tf tf/modules/sub/s.tf.json");
   std::string modules;
   for (const auto& module : found.modules) modules += module.key + "=" + module.dir + "\n";
   CHECK(modules ==
-        "net=tf/modules/net\nnet.sub=tf/modules/sub\nnet.sub.up=shared\nnet.sub.up.self=shared\n"
-        "net2=tf/modules/net\nnet2.sub=tf/modules/sub\nnet2.sub.up=shared\nnet2.sub.up.self=shared\n"
+        "net=tf/modules/net\nnet.sub=tf/modules/sub\nnet.sub.up=common\nnet.sub.up.self=common\n"
+        "net2=tf/modules/net\nnet2.sub=tf/modules/sub\nnet2.sub.up=common\nnet2.sub.up.self=common\n"
         "far=\nodd=\n");
   CHECK(messages(found) == "");
 }

@@ -212,7 +212,7 @@ TEST_CASE("the files that terraform opens are the inputs of the action") {
 variable "a" { default = "" }
 variable "b" { default = "" }
 module "net" { source = "./modules/net" }
-module "up" { source = "../shared" }
+module "up" { source = "../common" }
 locals {
   x = file("plain.txt")
   y = templatefile("${path.module}/t.tftpl", { v = "/* module \"no\" { source = \"./no\" } */" })
@@ -231,7 +231,7 @@ resource "terraform_data" "x" { input = [local.x, local.y, local.z, local.s, var
   work.file("tf/more.tf.json", R"({"locals": {"j": "${filesha1(\"${path.module}/from-json.txt\")}"}})");
   work.file("tf/modules/net/n.tf", "module \"deep\" {\n  source = \"../deep\" // here\n}\n");
   work.file("tf/modules/deep/d.tf", "output \"o\" { value = file(\"${path.module}/d.txt\") }\n");
-  work.file("tf/modules/deep/d.txt", "d").file("shared/s.tf", "locals { v = file(\"${path.root}/plain.txt\") }");
+  work.file("tf/modules/deep/d.txt", "d").file("common/s.tf", "locals { v = file(\"${path.root}/plain.txt\") }");
   work.file("tf/no/n.tf", "").file("tf/other.tfvars", "").file("tf/in-comment.txt", "").file("tf/notes.md", "");
   for (const char* name : {"plain.txt", "t.tftpl", "in-heredoc.txt", "conf/a.json", "from-json.txt"}) {
     work.file(std::string("tf/") + name, "1");

@@ -191,11 +191,11 @@ TEST_CASE("a configured state path is no input either") {
 
 TEST_CASE("a symlinked file counts with its target") {
   Scene scene("");
-  scene.disk.put("/w/shared/versions.tf", "");
-  scene.disk.put_symlink("/w/tf/versions.tf", "../shared/versions.tf");
+  scene.disk.put("/w/common/versions.tf", "");
+  scene.disk.put_symlink("/w/tf/versions.tf", "../common/versions.tf");
   const Action action = scene.action();
   CHECK(has_input(action, "tf/versions.tf"));
-  CHECK(has_input(action, "shared/versions.tf"));
+  CHECK(has_input(action, "common/versions.tf"));
 }
 
 TEST_CASE("the environment") {

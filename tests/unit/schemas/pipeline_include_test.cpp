@@ -9,9 +9,9 @@ TEST_CASE("patterns are relative to the file that includes, and files come depth
   FakeWorld world;
   world.files["trilock.toml"] = "include = [\"infra/*.toml\", \"last.toml\"]\n[command.root]\n";
   world.globs["infra/*.toml"] = {"infra/b.toml", "infra/a.toml"};
-  world.files["infra/a.toml"] = "include = [\"../shared/./x.toml\"]\n[command.a]\n";
+  world.files["infra/a.toml"] = "include = [\"../common/./x.toml\"]\n[command.a]\n";
   world.files["infra/b.toml"] = "[command.b]\nscript = \"${var.v}\"\npool = \"p\"\n";
-  world.files["shared/x.toml"] = "[command.x]\n[vars]\nv = \"from x\"\n[pools]\np = 3\n[defaults]\ntimeout = \"1m\"\n";
+  world.files["common/x.toml"] = "[command.x]\n[vars]\nv = \"from x\"\n[pools]\np = 3\n[defaults]\ntimeout = \"1m\"\n";
   world.files["last.toml"] = "[command.last]\n";
   const Loaded loaded = load(world);
   CHECK(loaded.findings == "");
