@@ -150,7 +150,9 @@ void report_output_conflicts(const Graph& graph, Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < graph.size(); ++i)
     for (const OutputSpec& output : graph.node(static_cast<NodeId>(i)).outputs)
       claims.push_back({&output, static_cast<NodeId>(i)});
-  std::stable_sort(claims.begin(), claims.end(), by_path);
+  std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+    return a.output->path == b.output->path ? a.node < b.node : by_path(a, b);
+  });
   report_shared_outputs(graph, claims, diagnostics);
   report_outputs_as_sources(graph, claims, diagnostics);
 }
