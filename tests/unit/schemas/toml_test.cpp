@@ -372,6 +372,15 @@ TEST_CASE("messages of syntax errors") {
         "   |      ^^^^\n");
 }
 
+TEST_CASE("characters from U+00A1 to U+0499 behind a broken number are an error like any other") {
+  for (const char* text : {"G=0\"\x06\xC2\xB2[", "a = 0\"\xC2\xA1", "a = 1\"\xD2\x99\"", "a = 1\"\xC3\xA9"}) {
+    CAPTURE(text);
+    const Read result = read(text);
+    REQUIRE(result.diagnostics.all().size() == 1);
+    CHECK(result.diagnostics.all()[0].message.starts_with("invalid TOML: "));
+  }
+}
+
 TEST_CASE("a table in what is no table is an error at its header") {
   for (const char* text : {"a = 1\n[a.b]", "a = 1\n[a.b]\n", "a = 1\n[a.b] # x\n[c]\n", "a = 1\n[ a . b ]\n[a.b]\n"}) {
     CAPTURE(text);
