@@ -104,34 +104,46 @@ class Schedule {
   }
 
  private:
-  // As many tasks are submitted as nodes are put into the heap; each takes the best node there is by then.
+  // As many tasks take a node as nodes are put into the heap; each takes the best there is by then.
   void submit(const std::vector<NodeId>& ready) {
-    {
-      const std::lock_guard lock(mutex_);
-      for (const NodeId id : ready) ready_.push({remaining_[index_of(id)], id});
-    }
-    for (std::size_t i = 0; i < ready.size(); ++i) tasks_.submit([this] { run_best(); });
+    push(ready);
+    for (std::size_t i = 0; i < ready.size(); ++i) tasks_.submit([this] { work(); });
   }
 
-  void run_best() {
-    NodeId id{};
-    {
-      const std::lock_guard lock(mutex_);
-      if (ready_.empty()) return;
-      // A node without free slots steps aside until a node that holds some is finished.
-      while (!ready_.empty() && !slots_.take(ready_.top().id)) {
-        parked_.push_back(ready_.top().id);
-        ready_.pop();
-      }
-      if (ready_.empty()) return;
-      id = ready_.top().id;
+  void push(const std::vector<NodeId>& ready) {
+    const std::lock_guard lock(mutex_);
+    for (const NodeId id : ready) ready_.push({remaining_[index_of(id)], id});
+  }
+
+  // One task: runs a node, and then one of those that became ready by it, as long as there are any. Handing that one
+  // to another thread would cost a wake-up for each node of a chain.
+  void work() {
+    std::vector<NodeId> ready;
+    do {
+      NodeId id{};
+      if (!take_best(id)) return;
+      body_(id);
+      ready = finish(id);
+      push(ready);
+      for (std::size_t i = 1; i < ready.size(); ++i) tasks_.submit([this] { work(); });
+    } while (!ready.empty());
+  }
+
+  bool take_best(NodeId& id) {
+    const std::lock_guard lock(mutex_);
+    // A node without free slots steps aside until a node that holds some is finished.
+    while (!ready_.empty() && !slots_.take(ready_.top().id)) {
+      parked_.push_back(ready_.top().id);
       ready_.pop();
     }
-    body_(id);
-    finish(id);
+    if (ready_.empty()) return false;
+    id = ready_.top().id;
+    ready_.pop();
+    return true;
   }
 
-  void finish(NodeId id) {
+  // Gives back what the node held. The nodes that may start by that, or by its having ended.
+  std::vector<NodeId> finish(NodeId id) {
     std::vector<NodeId> ready;
     {
       const std::lock_guard lock(mutex_);
@@ -140,7 +152,7 @@ class Schedule {
     for (const NodeId dependent : graph_.dependents(id))
       if (wanted_[index_of(dependent)] && open_[index_of(dependent)].fetch_sub(1, std::memory_order_acq_rel) == 1)
         ready.push_back(dependent);
-    submit(ready);
+    return ready;
   }
 
   struct Ready {
