@@ -40,13 +40,15 @@ bool skip_for_dependencies(const RunState& state, NodeId id, Decision& decision)
 }
 
 bool skip_for_condition(const Node& node, Resolver& resolver, Decision& decision) {
-  if (!node.when) return false;
-  const std::string left = resolver.fill(node.when->left, node.dir);
-  const std::string right = resolver.fill(node.when->right, node.dir);
-  if ((left == right) == node.when->equal) return false;
-  decision.next = Next::skip;
-  decision.reason = fmt::format("`when` does not hold: \"{}\" {} \"{}\"", left, node.when->equal ? "==" : "!=", right);
-  return true;
+  for (const Condition& condition : node.when) {
+    const std::string left = resolver.fill(condition.left, node.dir);
+    const std::string right = resolver.fill(condition.right, node.dir);
+    if ((left == right) == condition.equal) continue;
+    decision.next = Next::skip;
+    decision.reason = fmt::format("`when` does not hold: \"{}\" {} \"{}\"", left, condition.equal ? "==" : "!=", right);
+    return true;
+  }
+  return false;
 }
 
 // --- the action, complete ---
@@ -148,13 +150,13 @@ void add_references_in(const RunState& state, const Config& value, std::vector<F
     for (const ConfigEntry& entry : table->entries) add_references_in(state, entry.value, upstream);
 }
 
-void add_upstream(const RunState& state, const Node& node, const Target& target, std::vector<Field>& upstream) {
-  for (const Dependency& dependency : node.dependencies) {
-    if (dependency.kind != DependencyKind::needs) continue;
-    NodeId other{};
-    if (!state.graph.find(dependency.label, other)) continue;
-    if (const auto& result = state.finished[index_of(other)].result)
-      upstream.push_back({dependency.label, digest_of_outputs(*result, "")});
+void add_upstream(const RunState& state, NodeId id, const Target& target, std::vector<Field>& upstream) {
+  const auto dependencies = state.graph.dependencies(id);
+  const auto kinds = state.graph.dependency_kinds(id);
+  for (std::size_t i = 0; i < dependencies.size(); ++i) {
+    if (!kinds[i].has(DependencyKind::needs)) continue;
+    if (const auto& result = state.finished[index_of(dependencies[i])].result)
+      upstream.push_back({state.graph.node(dependencies[i]).label, digest_of_outputs(*result, "")});
   }
   for (const ConfigEntry& entry : target.table.entries) add_references_in(state, entry.value, upstream);
   std::sort(upstream.begin(), upstream.end(), [](const Field& a, const Field& b) { return a.name < b.name; });
@@ -182,7 +184,7 @@ Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision&
     if (!input) return std::unexpected(input.error());
     decision.inputs.push_back(std::move(*input));
   }
-  add_upstream(state, node, target, decision.upstream);
+  add_upstream(state, id, target, decision.upstream);
   return {};
 }
 

@@ -29,11 +29,9 @@ std::vector<std::uint64_t> remaining_paths(const Graph& graph, const std::vector
 class Slots {
  public:
   Slots(const Graph& graph, const std::vector<Pool>& pools, unsigned jobs) {
-    std::unordered_map<std::string_view, std::uint32_t> pool_index;
     free_.push_back(jobs);
     size_.push_back(jobs);
     for (const Pool& pool : pools) {
-      pool_index.emplace(pool.name, static_cast<std::uint32_t>(free_.size()));
       free_.push_back(pool.slots);
       size_.push_back(pool.slots);
     }
@@ -45,8 +43,7 @@ class Slots {
     for (std::size_t i = 0; i < graph.size(); ++i) {
       const Node& node = graph.node(static_cast<NodeId>(i));
       if (weighted) needs_[i].push_back({0, std::min<std::uint32_t>(node.weight, jobs)});
-      if (const auto pool = pool_index.find(node.pool); !node.pool.empty() && pool != pool_index.end())
-        needs_[i].push_back({pool->second, std::min(node.weight, size_[pool->second])});
+      if (node.pool < pools.size()) needs_[i].push_back({1 + node.pool, std::min(node.weight, size_[1 + node.pool])});
       for (const std::string& name : node.exclusive) {
         const auto [found, added] = exclusive_index.emplace(name, static_cast<std::uint32_t>(free_.size()));
         if (added) {

@@ -15,26 +15,31 @@ Graph Graph::link(std::vector<Node> nodes, Diagnostics& diagnostics) {
   graph.link_edges();
   graph.sort_nodes(diagnostics);
   report_output_conflicts(graph, diagnostics);
+  for (Node& node : graph.nodes_) node.dependencies = {};
   return graph;
 }
 
 void Graph::link_edges() {
-  by_label_.reserve(nodes_.size());
-  for (std::size_t i = 0; i < nodes_.size(); ++i) by_label_.emplace(nodes_[i].label, static_cast<NodeId>(i));
+  by_label_.build(nodes_.size(), [this](std::size_t i) -> std::string_view { return nodes_[i].label; });
 
   dependencies_.starts.assign(1, 0);
-  std::vector<NodeId> row;
+  std::vector<std::pair<NodeId, DependencyKinds>> row;
   std::vector<std::uint32_t> in_count(nodes_.size() + 1, 0);
   for (const Node& node : nodes_) {
     row.clear();
     for (const Dependency& dependency : node.dependencies) {
       NodeId id{};
-      if (find(dependency.label, id)) row.push_back(id);
+      if (!find(dependency.label, id)) continue;
+      // Of one node they follow each other, since a node's dependencies are sorted by label.
+      if (row.empty() || row.back().first != id) row.emplace_back(id, DependencyKinds());
+      row.back().second.add(dependency.kind);
     }
-    std::sort(row.begin(), row.end());
-    row.erase(std::unique(row.begin(), row.end()), row.end());
-    for (const NodeId id : row) ++in_count[index_of(id) + 1];
-    dependencies_.ids.insert(dependencies_.ids.end(), row.begin(), row.end());
+    std::ranges::sort(row, {}, &std::pair<NodeId, DependencyKinds>::first);
+    for (const auto& [id, kinds] : row) {
+      ++in_count[index_of(id) + 1];
+      dependencies_.ids.push_back(id);
+      kinds_.push_back(kinds);
+    }
     dependencies_.starts.push_back(static_cast<std::uint32_t>(dependencies_.ids.size()));
   }
 
@@ -47,9 +52,9 @@ void Graph::link_edges() {
 }
 
 bool Graph::find(std::string_view label, NodeId& id) const {
-  const auto found = by_label_.find(label);
-  if (found == by_label_.end()) return false;
-  id = found->second;
+  const auto place = by_label_.find(label, [this](std::size_t i) -> std::string_view { return nodes_[i].label; });
+  if (!place) return false;
+  id = static_cast<NodeId>(*place);
   return true;
 }
 

@@ -5,10 +5,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "schemas/diagnostic.hpp"
+#include "schemas/label_index.hpp"
 #include "schemas/node.hpp"
 
 namespace trilock {
@@ -17,6 +17,21 @@ enum class NodeId : std::uint32_t {};
 [[nodiscard]] constexpr std::size_t index_of(NodeId id) {
   return static_cast<std::size_t>(id);
 }
+
+// Which of the three kinds of dependency there are from one node to another.
+class DependencyKinds {
+ public:
+  void add(DependencyKind kind) { bits_ = static_cast<std::uint8_t>(bits_ | 1U << static_cast<unsigned>(kind)); }
+  [[nodiscard]] bool has(DependencyKind kind) const { return (bits_ >> static_cast<unsigned>(kind) & 1U) != 0; }
+  [[nodiscard]] DependencyKind strongest() const {
+    return has(DependencyKind::reference) ? DependencyKind::reference
+           : has(DependencyKind::needs)   ? DependencyKind::needs
+                                          : DependencyKind::after;
+  }
+
+ private:
+  std::uint8_t bits_ = 0;
+};
 
 class Graph {
  public:
@@ -27,8 +42,12 @@ class Graph {
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
   [[nodiscard]] const Node& node(NodeId id) const { return nodes_[index_of(id)]; }
   [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
-  // Unique, ascending.
+  // Unique, ascending. Nodes themselves no longer hold their dependencies: linking turned the labels into ids.
   [[nodiscard]] std::span<const NodeId> dependencies(NodeId id) const { return dependencies_.row(id); }
+  // In what ways `id` depends on each of those, in their order.
+  [[nodiscard]] std::span<const DependencyKinds> dependency_kinds(NodeId id) const {
+    return std::span(kinds_).subspan(dependencies_.starts[index_of(id)], dependencies(id).size());
+  }
   [[nodiscard]] std::span<const NodeId> dependents(NodeId id) const { return dependents_.row(id); }
   [[nodiscard]] bool find(std::string_view label, NodeId& id) const;
 
@@ -53,8 +72,9 @@ class Graph {
   void report_cycle(const std::vector<std::uint32_t>& open, Diagnostics& diagnostics) const;
 
   std::vector<Node> nodes_;
-  std::unordered_map<std::string_view, NodeId> by_label_;  // into nodes_
+  LabelIndex by_label_;
   Rows dependencies_;
+  std::vector<DependencyKinds> kinds_;  // beside dependencies_.ids
   Rows dependents_;
   std::vector<NodeId> order_;
 };

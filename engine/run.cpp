@@ -172,6 +172,8 @@ PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, 
   for (std::size_t i = 0; i < planned.pipeline.targets.size(); ++i)
     nodes.push_back(plan_node(planned.pipeline.targets[i], static_cast<std::uint32_t>(i), context));
   planned.graph = Graph::link(std::move(nodes), diagnostics);
+  for (Target& target : planned.pipeline.targets) release_planned_keys(target);
+  planned.pipeline.targets.shrink_to_fit();
   diagnostics.sort_by_place();
   return planned;
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <tuple>
 
@@ -184,35 +185,29 @@ void read_environment(Reader& reader) {
   std::ranges::sort(node.secret_env);
 }
 
+// That the pool exists was checked when the pipeline was read.
 void read_pool(Reader& reader) {
   Node& node = reader.node;
-  node.pool = literal_or(reader.table(), "pool", "");
   node.weight = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(reader.integer_or("weight", 1), 1, 0xffffffff));
-  if (node.pool.empty()) return;
+  const std::string name = literal_or(reader.table(), "pool", "");
   const std::vector<Pool>& pools = reader.context.pipeline.pools;
-  const auto pool = std::ranges::find(pools, node.pool, &Pool::name);
-  if (pool == pools.end()) {
-    std::vector<std::string_view> names;
-    for (const Pool& known : pools) names.push_back(known.name);
-    std::string help = did_you_mean(node.pool, names);
-    if (help.empty()) help = "declare it: `[pools]` with `" + node.pool + " = 1`";
-    reader.context.diagnostics.error(reader.place("pool"), fmt::format("unknown pool `{}`", node.pool),
-                                     std::move(help));
-  } else if (node.weight > pool->slots) {
-    reader.context.diagnostics
-        .error(reader.place("weight"),
-               fmt::format("a weight of {} never fits into pool `{}`, which has {} {}", node.weight, node.pool,
-                           pool->slots, pool->slots == 1 ? "slot" : "slots"))
-        .notes.push_back({"the pool is declared here", pool->place});
-  }
+  const auto pool = std::ranges::find(pools, name, &Pool::name);
+  if (name.empty() || pool == pools.end()) return;
+  node.pool = static_cast<std::uint32_t>(pool - pools.begin());
+  if (node.weight <= pool->slots) return;
+  reader.context.diagnostics
+      .error(reader.place("weight"), fmt::format("a weight of {} never fits into pool `{}`, which has {} {}",
+                                                 node.weight, name, pool->slots, pool->slots == 1 ? "slot" : "slots"))
+      .notes.push_back({"the pool is declared here", pool->place});
 }
 
 void read_condition(Reader& reader) {
   const Config* when = reader.table().find("when");
   const Text* text = when == nullptr ? nullptr : when->text();
   if (text == nullptr) return;
-  reader.node.when = parse_condition(*text);
-  if (!reader.node.when)
+  if (std::optional<Condition> condition = parse_condition(*text))
+    reader.node.when.push_back(std::move(*condition));
+  else
     reader.context.diagnostics.error(when->place, fmt::format("`{}` is no condition", to_source(*text)),
                                      "expected `${…} == \"…\"` or `${…} != \"…\"`");
 }
@@ -243,6 +238,14 @@ void sort_dependencies(std::vector<Dependency>& dependencies) {
   dependencies.erase(repeated.begin(), repeated.end());
 }
 
+bool refers_to_nodes(const Config& value) {
+  if (const Text* text = value.text()) return !text->is_literal();
+  if (const ConfigArray* array = value.array()) return std::ranges::any_of(*array, refers_to_nodes);
+  const ConfigTable* table = value.table();
+  return table != nullptr &&
+         std::ranges::any_of(table->entries, [](const ConfigEntry& e) { return refers_to_nodes(e.value); });
+}
+
 }  // namespace
 
 Node plan_node(const Target& target, std::uint32_t target_index, PlanContext& context) {
@@ -270,6 +273,18 @@ Node plan_node(const Target& target, std::uint32_t target_index, PlanContext& co
   (*rule)->plan(target, context, node);
   sort_dependencies(node.dependencies);
   return node;
+}
+
+void release_planned_keys(Target& target) {
+  constexpr std::array<std::string_view, 16> planned = {
+      "description", "dir",  "inputs", "needs",  "after",   "env",     "pass-env", "secret-env",
+      "when",        "pool", "weight", "matrix", "timeout", "retries", "cache",    "sandbox"};
+  std::vector<ConfigEntry> kept;
+  for (ConfigEntry& entry : target.table.entries)
+    if (std::ranges::find(planned, entry.key) == planned.end() || refers_to_nodes(entry.value))
+      kept.push_back(std::move(entry));
+  kept.shrink_to_fit();
+  target.table.entries = std::move(kept);
 }
 
 }  // namespace trilock

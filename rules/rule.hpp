@@ -125,6 +125,11 @@ class Rule {
 // Reads the common keys of a target, hands the node to its rule, and sorts what must be sorted.
 [[nodiscard]] Node plan_node(const Target& target, std::uint32_t target_index, PlanContext& context);
 
+// Takes the keys out of a table that planning has turned into parts of the node, and that nothing reads again: most of
+// what a large pipeline holds in memory. A key that refers to other nodes stays, since what they gave counts by it.
+// Call it when every node is planned; planning may look at the tables of other targets.
+void release_planned_keys(Target& target);
+
 // --- what several rules need ---
 
 // `path` joined to `dir` and cleaned. Reports `place` and gives "" when it is absolute or leaves the workspace.

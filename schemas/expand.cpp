@@ -100,7 +100,7 @@ ExpandedTable expand_table(TableDeclaration declaration, const ConfigTable& defa
                            Variables& variables, const SourceMap& sources, Findings& findings,
                            std::vector<Target>& targets) {
   ExpandedTable expanded;
-  const std::string rule(rules[declaration.rule].rule);
+  const std::string_view rule = rules[declaration.rule].rule;
   expanded.rule = declaration.rule;
   expanded.title = fmt::format("{}.{}", rule, declaration.name);
   expanded.place = declaration.place;
@@ -116,13 +116,7 @@ ExpandedTable expand_table(TableDeclaration declaration, const ConfigTable& defa
   const Scope scope{variables, rules, expanded.title, &*expanded.matrix};
   Compiler(sources, findings, expanded.slots).compile(table, scope);
   const Variables::EnvRead env_read = variables.take_env_read();
-  Target common{rule,
-                std::move(declaration.name),
-                {},
-                {},
-                std::move(table),
-                declaration.place,
-                {env_read.begin(), env_read.end()}};
+  Target common{rule, {}, {}, std::move(table), declaration.place, {env_read.begin(), env_read.end()}};
   add_targets(expanded, std::move(common), targets);
   return expanded;
 }

@@ -82,8 +82,7 @@ std::vector<std::string> match_labels(const Pipeline& pipeline, std::string_view
   const LabelPattern pattern(text);
   std::vector<std::string> labels;
   for (const Target& target : pipeline.targets) {
-    const std::string_view table(target.label.data(), target.rule.size() + 1 + target.name.size());
-    if (pattern.matches(target.rule, table, target.coordinates, target.label)) labels.push_back(target.label);
+    if (pattern.matches(target.rule, target.title(), target.coordinates, target.label)) labels.push_back(target.label);
   }
   return labels;
 }

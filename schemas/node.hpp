@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,17 +58,18 @@ struct Node {
   std::string description;
   Place place;
   std::string dir;                       // working directory
-  std::vector<Dependency> dependencies;  // sorted by label, then kind; unique
+  std::vector<Dependency> dependencies;  // sorted by label, then kind; unique; empty once the graph is linked
   std::vector<InputPattern> inputs;      // in the order of the file: later wins
   std::vector<OutputSpec> outputs;
   std::vector<std::pair<std::string, Text>> env;
   std::vector<std::string> pass_env;
   std::vector<std::string> secret_env;
-  std::optional<Condition> when;
-  std::string pool;  // "" for none
-  std::vector<std::string>
-      exclusive;  // names of things that one node at a time may use: "terraform state infra/staging"
+  std::vector<Condition> when;  // all must hold; the language has one at most
+  static constexpr std::uint32_t no_pool = 0xffffffff;
+  std::uint32_t pool = no_pool;  // index into Pipeline::pools
   std::uint32_t weight = 1;
+  std::vector<std::string>
+      exclusive;                 // names of things that one node at a time may use: "terraform state infra/staging"
   std::uint64_t timeout_ms = 0;  // 0: no limit
   std::uint32_t retries = 0;
   CachePolicy cache = CachePolicy::shared;

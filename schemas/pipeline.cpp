@@ -127,29 +127,25 @@ Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rul
   return pipeline;
 }
 
+std::string_view Target::title() const {
+  return std::string_view(label).substr(0, label.find('['));
+}
+
+std::string_view Target::name() const {
+  return title().substr(rule.size() + 1);
+}
+
 void Pipeline::build_index() {
-  std::size_t size = 16;
-  while (size < targets.size() * 2) size *= 2;
-  index_.assign(size, 0);
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    std::size_t slot = std::hash<std::string_view>()(targets[i].label) & (size - 1);
-    while (index_[slot] != 0) slot = (slot + 1) & (size - 1);
-    index_[slot] = static_cast<std::uint32_t>(i + 1);
-  }
-  indexed_ = targets.size();
+  index_.build(targets.size(), [this](std::size_t i) -> std::string_view { return targets[i].label; });
 }
 
 const Target* Pipeline::find(std::string_view label) const {
-  if (index_.empty() || indexed_ != targets.size()) {
+  if (index_.count() != targets.size()) {
     const auto found = std::ranges::find(targets, label, &Target::label);
     return found == targets.end() ? nullptr : &*found;
   }
-  std::size_t slot = std::hash<std::string_view>()(label) & (index_.size() - 1);
-  for (; index_[slot] != 0; slot = (slot + 1) & (index_.size() - 1)) {
-    const Target& target = targets[index_[slot] - 1];
-    if (target.label == label) return &target;
-  }
-  return nullptr;
+  const auto place = index_.find(label, [this](std::size_t i) -> std::string_view { return targets[i].label; });
+  return place ? &targets[*place] : nullptr;
 }
 
 }  // namespace trilock

@@ -13,6 +13,7 @@
 #include "schemas/config.hpp"
 #include "schemas/diagnostic.hpp"
 #include "schemas/key_spec.hpp"
+#include "schemas/label_index.hpp"
 #include "schemas/result.hpp"
 
 namespace trilock {
@@ -34,13 +35,15 @@ struct CacheSettings {
 // One table after matrix expansion, with defaults merged in and every `${var…}`, `${matrix…}`, `${env…}` and
 // `${git…}` replaced. Only references to nodes remain in its strings.
 struct Target {
-  std::string rule;   // "image"
-  std::string name;   // "dev"
-  std::string label;  // "image.dev[go=1.22,libc=glibc]"
+  std::string_view rule;  // "image": of the RuleKeys that the pipeline was read with
+  std::string label;      // "image.dev[go=1.22,libc=glibc]"
   Coordinates coordinates;
   ConfigTable table;
   Place place;                                                // of the table's header
   std::vector<std::pair<std::string, std::string>> env_read;  // `${env.X}` in it: name and value, for the key
+
+  [[nodiscard]] std::string_view title() const;  // "image.dev": the label without coordinates
+  [[nodiscard]] std::string_view name() const;   // "dev"
 };
 
 struct Pipeline {
@@ -56,8 +59,7 @@ struct Pipeline {
   void build_index();
 
  private:
-  std::vector<std::uint32_t> index_;  // open addressing by the hash of the label: index into targets + 1, 0 is free
-  std::size_t indexed_ = 0;           // how many targets it was built for
+  LabelIndex index_;
 };
 
 // The outside of the pipeline, as far as reading it needs one. Tests replace it.

@@ -47,13 +47,10 @@ std::vector<Edge> edges_of(const Graph& graph, const std::vector<bool>& wanted) 
   for (std::size_t i = 0; i < graph.size(); ++i) {
     if (!wanted[i]) continue;
     const Node& node = graph.node(static_cast<NodeId>(i));
-    for (const NodeId dependency : graph.dependencies(static_cast<NodeId>(i))) {
-      const Node& from = graph.node(dependency);
-      DependencyKind kind = DependencyKind::after;
-      for (const Dependency& d : node.dependencies)
-        if (d.label == from.label) kind = std::min(kind, d.kind);
-      edges.push_back({&from, &node, kind});
-    }
+    const auto dependencies = graph.dependencies(static_cast<NodeId>(i));
+    const auto kinds = graph.dependency_kinds(static_cast<NodeId>(i));
+    for (std::size_t k = 0; k < dependencies.size(); ++k)
+      edges.push_back({&graph.node(dependencies[k]), &node, kinds[k].strongest()});
   }
   return edges;
 }

@@ -65,12 +65,11 @@ void CommandRule::plan(const Target& target, PlanContext& context, Node&) const 
   const Config* script = table.find("script");
   Diagnostics& diagnostics = context.diagnostics;
   if (run == nullptr && script == nullptr) {
-    diagnostics.error(target.place, fmt::format("[{}.{}] has nothing to run", target.rule, target.name),
+    diagnostics.error(target.place, fmt::format("[{}] has nothing to run", target.title()),
                       "add `run = [\"program\", \"argument\"]`, or `script = \"…\"` for a shell");
   } else if (run != nullptr && script != nullptr) {
     diagnostics
-        .error(script->place, fmt::format("[{}.{}] has both `run` and `script`", target.rule, target.name),
-               "keep one of them")
+        .error(script->place, fmt::format("[{}] has both `run` and `script`", target.title()), "keep one of them")
         .notes.push_back({"`run` is here", run->place});
   } else if (run != nullptr) {
     const std::vector<Text> words = texts_of(table, "run");

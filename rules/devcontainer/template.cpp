@@ -77,7 +77,8 @@ class TemplateReader {
         rules_(rule_keys()),
         source_(sources_.add(path, text_)) {
     if (target.coordinates.empty()) return;
-    matrix_ = Matrix::read(matrix_of(target.coordinates), target.rule, rules_, names_, sources_, findings_);
+    matrix_ =
+        Matrix::read(matrix_of(target.coordinates), std::string(target.rule), rules_, names_, sources_, findings_);
   }
 
   Document read(const Json& value) {
@@ -130,8 +131,7 @@ class TemplateReader {
     std::vector<const Target*> matching;
     bool exists = false;
     for (const Target& candidate : context_.pipeline.targets) {
-      if (candidate.rule.size() + candidate.name.size() + 1 != reference.target.size()) continue;
-      if (fmt::format("{}.{}", candidate.rule, candidate.name) != reference.target) continue;
+      if (candidate.title() != reference.target) continue;
       exists = true;
       if (fits(candidate.coordinates, reference.coordinates)) matching.push_back(&candidate);
     }

@@ -119,6 +119,13 @@ int MemoryBuild::run(RunOptions options, std::vector<std::string> labels) {
   return code;
 }
 
+PlannedPipeline MemoryBuild::planned() {
+  const std::unique_ptr<Workspace> workspace = open();
+  PlannedPipeline planned;
+  plan(*workspace, planned);
+  return planned;
+}
+
 std::vector<Forecast> MemoryBuild::look() {
   const std::unique_ptr<Workspace> workspace = open();
   PlannedPipeline planned;

@@ -26,6 +26,8 @@ class MemoryBuild {
 
   // Returns the exit code; 2 when the pipeline has errors (then `findings` holds them as text).
   int run(RunOptions options = {}, std::vector<std::string> labels = {});
+  // Reads, plans and links, and no more.
+  PlannedPipeline planned();
   // Decides about every node, running nothing.
   std::vector<Forecast> look();
 

@@ -19,17 +19,17 @@ struct TargetText {
   Target target;
   Pipeline pipeline;
 
-  TargetText(std::string rule, std::string name, std::string_view lines) {
-    const std::string text = "[" + rule + "." + name + "]\n" + std::string(lines);
+  // `rule` must be a literal: targets refer to the name of their rule.
+  TargetText(std::string_view rule, std::string_view name, std::string_view lines) {
+    target.label = std::string(rule) + "." + std::string(name);
+    const std::string text = "[" + target.label + "]\n" + std::string(lines);
     const SourceId source = sources.add("trilock.toml", text);
     const ConfigTable document = read_toml(source, sources, diagnostics);
-    target.label = rule + "." + name;
     target.place = {source, 1, 1, static_cast<std::uint32_t>(target.label.size()) + 2};
     if (const Config* outer = document.find(rule); outer != nullptr && outer->table() != nullptr)
       if (const Config* inner = outer->table()->find(name); inner != nullptr && inner->table() != nullptr)
         target.table = *inner->table();
-    target.rule = std::move(rule);
-    target.name = std::move(name);
+    target.rule = rule;
   }
 
   // Plans the node; what was found wrong is in `diagnostics`.

@@ -425,7 +425,8 @@ TEST_CASE("tree: on the real disk a remembered digest is never stale") {
   int stale = 0;
   for (int i = 0; i < 3000; ++i) {
     put(2 * i);
-    if (i % 20 == 0) ::usleep(static_cast<useconds_t>(1000 + i % 9000));  // less than a tick, or more
+    // Less than a tick of the file system's clock, or more: kernels have ticks of 1 to 10 ms.
+    if (i % 30 == 0) ::usleep(static_cast<useconds_t>(1000 + i * 7 % 20'000));
     {
       SourceTree tree(*disk, directory.path());
       tree.remember(known);

@@ -24,6 +24,10 @@ Node named(std::size_t i) {
   return node;
 }
 
+std::string pool_name(const Node& node) {
+  return node.pool == Node::no_pool ? "pool " : node.pool == 0 ? "pool one" : "pool two";
+}
+
 // Runs a graph and watches how many bodies of each kind run at once.
 struct Watch {
   std::mutex mutex;
@@ -34,7 +38,7 @@ struct Watch {
   void body(const Graph& graph, NodeId id, std::chrono::milliseconds busy) {
     const Node& node = graph.node(id);
     enter("", 1);
-    enter("pool " + node.pool, static_cast<int>(node.weight));
+    enter(pool_name(node), static_cast<int>(node.weight));
     for (const std::string& thing : node.exclusive) enter(thing, 1);
     {
       const std::lock_guard lock(mutex);
@@ -42,7 +46,7 @@ struct Watch {
     }
     std::this_thread::sleep_for(busy);
     enter("", -1);
-    enter("pool " + node.pool, -static_cast<int>(node.weight));
+    enter(pool_name(node), -static_cast<int>(node.weight));
     for (const std::string& thing : node.exclusive) enter(thing, -1);
   }
   void enter(const std::string& what, int change) {
@@ -90,7 +94,7 @@ TEST_CASE("property: order, pools, weights and exclusive things hold on random g
       Node node = named(i);
       for (std::size_t k = 0; k < i; ++k)
         if (random() % 8 == 0) node.dependencies.push_back({"n" + std::to_string(k), DependencyKind::after, {}});
-      if (random() % 2 == 0) node.pool = random() % 2 == 0 ? "two" : "one";
+      if (random() % 2 == 0) node.pool = random() % 2 == 0 ? 1 : 0;
       if (random() % 4 == 0) node.exclusive.push_back("thing");
       if (random() % 4 == 0) node.weight = 2;
       nodes.push_back(std::move(node));

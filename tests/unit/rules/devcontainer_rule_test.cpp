@@ -22,11 +22,10 @@ struct Scene : TargetText {
   MemoryDisk disk;
   SourceTree tree{disk, "/w"};
 
-  void add_target(std::string rule, std::string name, Coordinates coordinates = {}) {
+  void add_target(std::string_view rule, const std::string& name, Coordinates coordinates = {}) {
     Target other;
-    other.label = make_label(rule + "." + name, coordinates);
-    other.rule = std::move(rule);
-    other.name = std::move(name);
+    other.label = make_label(std::string(rule) + "." + name, coordinates);
+    other.rule = rule;
     other.coordinates = std::move(coordinates);
     pipeline.targets.push_back(std::move(other));
   }

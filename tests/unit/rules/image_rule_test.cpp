@@ -39,7 +39,7 @@ struct Scene {
     const ConfigTable document = read_toml(source, sources, diagnostics);
     REQUIRE(document.find("image") != nullptr);
     for (const ConfigEntry& entry : document.find("image")->table()->entries) {
-      Target target{.rule = "image", .name = entry.key, .label = "image." + entry.key};
+      Target target{.rule = "image", .label = "image." + entry.key};
       target.table = *entry.value.table();
       target.place = {source, entry.place.line, 1, 1};
       pipeline.targets.push_back(std::move(target));
@@ -145,7 +145,7 @@ TEST_CASE("image: stages and arguments that do not exist") {
 TEST_CASE("image: a Dockerfile that another node writes is not asked for") {
   Scene scene;
   scene.load("[image.a]\ndockerfile = \"gen/Dockerfile\"\ncontext = \"gen\"\n");
-  Target writer{.rule = "command", .name = "gen", .label = "command.gen"};
+  Target writer{.rule = "command", .label = "command.gen"};
   const SourceId source = scene.sources.add("x.toml", "outputs = [\"gen\"]\n");
   writer.table = read_toml(source, scene.sources, scene.diagnostics);
   scene.pipeline.targets.push_back(std::move(writer));

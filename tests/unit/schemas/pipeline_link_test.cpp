@@ -279,7 +279,7 @@ TEST_CASE("targets are found by label, with the index and without") {
   CHECK(loaded.pipeline.find("image.dev") == nullptr);
   const Pipeline copy = loaded.pipeline;
   CHECK(copy.find("image.base") == copy.targets.data());
-  loaded.pipeline.targets.push_back({"command", "new", "command.new", {}, {}, {}, {}});
+  loaded.pipeline.targets.push_back({"command", "command.new", {}, {}, {}, {}});
   CHECK(loaded.pipeline.find("command.new") == &loaded.pipeline.targets.back());
 }
 

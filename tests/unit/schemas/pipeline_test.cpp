@@ -56,7 +56,7 @@ exports = ["instance_ip"]
 
   const Target& dev = loaded.target("image.dev[go=1.22,libc=musl]");
   CHECK(dev.rule == "image");
-  CHECK(dev.name == "dev");
+  CHECK(dev.name() == "dev");
   CHECK(dev.coordinates == Coordinates{{"go", "1.22"}, {"libc", "musl"}});
   CHECK(dev.place.line == 19);
   CHECK(dev.table.find("matrix") == nullptr);
