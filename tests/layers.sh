@@ -2,7 +2,7 @@
 # Checks the floors of the house (docs/architecture.md):
 #   - an #include of ours goes to the same floor or a lower one: schemas < cache < rules < engine; tests may see all;
 #   - a folder of rules/ includes no other folder of rules/;
-#   - each library of others is included by one file, TBB by engine/ alone;
+#   - each library of others is included by one file, TBB by engine/ alone, protobuf by cache/remote_api/;
 #   - no circle of includes between files;
 #   - no top-level folder besides those that the design names.
 # Prints each violation and fails. `tests/layers.sh DIR` checks another checkout.
@@ -24,6 +24,7 @@ find schemas cache rules engine tests -name '*.[ch]pp' | sort | xargs grep -n '^
     if (path ~ /^sqlite3/) return "sqlite"
     if (path ~ /^openssl\//) return "openssl"
     if (path ~ /^rapidjson\//) return "rapidjson"
+    if (path ~ /^google\/protobuf\/|\.pb\.h$/) return "protobuf"
     if (path ~ /^(tbb|oneapi\/tbb)[\/.]/) return "tbb"
     return ""
   }
@@ -35,6 +36,8 @@ find schemas cache rules engine tests -name '*.[ch]pp' | sort | xargs grep -n '^
     library = library_of(path)
     if (library == "tbb" && from[1] != "engine" && from[1] != "tests")
       complain(file ":" line ": `" path "`: TBB belongs to engine/")
+    else if (library == "protobuf" && file !~ /^cache\/remote_api\//)
+      complain(file ":" line ": `" path "`: protobuf belongs to cache/remote_api/")
     else if (library in only && from[1] != "tests") {
       if (!(library in user)) user[library] = file
       if (user[library] != file) complain(file ":" line ": `" path "`: " user[library] " is the one user of " only[library])

@@ -15,6 +15,7 @@ give_up() { # message, advice
 sample_packages=(
   g++ meson ninja-build pkg-config cmake
   libtbb-dev libxxhash-dev libsqlite3-dev libfmt-dev libtomlplusplus-dev libssl-dev libcli11-dev rapidjson-dev
+  libprotobuf-dev protobuf-compiler
   doctest-dev
   git buildah runc busybox-static golang-go
 )
