@@ -215,7 +215,7 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
   if (recorded->second.key != decision.key) {
     const Result<std::optional<ActionResult>> earlier = state.db.result(label);
     if (earlier && *earlier)
-      decision.changes = compare_explanations((*earlier)->explanation, explain_key(material_of(state, decision)));
+      decision.changes = compare_explanations((*earlier)->explanation, explanation_of(state, decision));
     decision.reason = reason_of(decision.changes);
     return false;
   }
@@ -230,6 +230,7 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
   }
   const std::string difference = compare_outputs(state.tree, decision.action.outputs, result->outputs);
   decision.result = std::move(*result);
+  decision.recorded_here = true;
   decision.next = difference.empty() ? Next::nothing : Next::restore;
   decision.reason = difference;
   return true;
@@ -247,6 +248,7 @@ bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decisi
   if (!found || !blobs_are_there(state, *found)) return false;
   if (std::string missing; !still_there(state, id, resolver, *found, missing)) return false;
   decision.result = std::move(found);
+  decision.recorded_here = false;
   decision.next = Next::restore;
   return true;
 }
@@ -256,6 +258,25 @@ bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decisi
 KeyMaterial material_of(const RunState& state, const Decision& decision) {
   return {
       .action = decision.action, .inputs = decision.inputs, .upstream = decision.upstream, .platform = state.platform};
+}
+
+std::vector<Field> explanation_of(const RunState& state, const Decision& decision) {
+  std::vector<Field> explanation = explain_key(material_of(state, decision));
+  state.secrets.with(decision.action.env).redact(explanation);
+  return explanation;
+}
+
+void redact(const RunState& state, Decision& decision) {
+  const Redactor secrets = state.secrets.with(decision.action.env);
+  if (secrets.empty()) return;
+  decision.reason = secrets(std::move(decision.reason));
+  decision.error.message = secrets(std::move(decision.error.message));
+  decision.error.help = secrets(std::move(decision.error.help));
+  for (FieldChange& change : decision.changes) {
+    change.field = secrets(std::move(change.field));
+    change.was = secrets(std::move(change.was));
+    change.now = secrets(std::move(change.now));
+  }
 }
 
 Decision decide(RunState& state, NodeId id) {

@@ -32,11 +32,17 @@ struct Decision {
   bool has_key = false;
   std::vector<FieldChange> changes;
   std::optional<ActionResult> result;
+  bool recorded_here = false;  // `result` is this workspace's own: it is recorded, and holds no output
 };
 
 // All nodes that `id` depends on must be finished.
 [[nodiscard]] Decision decide(RunState& state, NodeId id);
 
 [[nodiscard]] KeyMaterial material_of(const RunState& state, const Decision& decision);
+
+// explain_key without the values of secrets: what is kept, compared and shown.
+[[nodiscard]] std::vector<Field> explanation_of(const RunState& state, const Decision& decision);
+// Takes the values of secrets out of all that a decision says.
+void redact(const RunState& state, Decision& decision);
 
 }  // namespace trilock

@@ -14,7 +14,7 @@ Environment Environment::of_process() {
     const std::size_t equals = text.find('=');
     if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
-  return Environment(std::move(variables));
+  return Environment(std::move(variables), ::isatty(STDOUT_FILENO) == 1 ? Terminal::attached : Terminal::none);
 }
 
 std::optional<std::string> Environment::get(const std::string& name) const {
@@ -32,6 +32,9 @@ std::vector<EnvVar> Environment::base() const {
   if (const auto home = get("HOME")) base.push_back({"HOME", *home, EnvClass::base});
   base.push_back({"LANG", "C.UTF-8", EnvClass::base});
   base.push_back({"PATH", path(), EnvClass::base});
+  // Output of processes goes through a pipe, so TERM tells them of colors at most; it decides no result.
+  if (const auto term = get("TERM"); term && terminal_ == Terminal::attached)
+    base.push_back({"TERM", *term, EnvClass::base});
   if (const auto temporary = get("TMPDIR")) base.push_back({"TMPDIR", *temporary, EnvClass::base});
   return base;
 }
@@ -64,21 +67,6 @@ std::vector<std::string> compose_environment(std::initializer_list<const std::ve
   result.reserve(merged.size());
   for (const auto& [name, value] : merged) result.push_back(name + "=" + value);
   return result;
-}
-
-Redactor::Redactor(const std::vector<EnvVar>& env) {
-  for (const EnvVar& variable : env)
-    if (variable.kind == EnvClass::secret && variable.value.size() >= 4) secrets_.push_back(variable.value);
-  // A secret that contains another one must be replaced first.
-  std::sort(secrets_.begin(), secrets_.end(),
-            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
-}
-
-std::string Redactor::operator()(std::string text) const {
-  for (const std::string& secret : secrets_)
-    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3))
-      text.replace(at, secret.size(), "***");
-  return text;
 }
 
 }  // namespace trilock

@@ -14,6 +14,12 @@
 
 namespace trilock {
 
+// Bytes of one stream that came together, before those of the other.
+struct OutputPiece {
+  Stream stream = Stream::out;
+  std::size_t size = 0;
+};
+
 // How one node came out. Written once, by the node's own body.
 struct NodeReport {
   Outcome outcome = Outcome::cancelled;
@@ -22,8 +28,12 @@ struct NodeReport {
   std::vector<FieldChange> changes;  // against the last result that was recorded here
   FastDigest key;
   bool has_key = false;
-  std::string out;  // what its processes wrote, secrets redacted
+  // What its processes wrote, secrets redacted; of a node that was left alone or restored only when RunOptions::replay
+  // asks for it, as it was recorded. `order` tells how the two came, where that is known.
+  std::string out;
   std::string err;
+  std::vector<OutputPiece> order;
+  std::string command;  // of a failure: the command line that failed, secrets redacted
   std::vector<Field> values;
   std::uint64_t duration_ms = 0;
   bool environment_failed = false;  // a tool, the disk: exit code 5 rather than 1
@@ -37,9 +47,17 @@ struct RunSummary {
   bool dry = false;
 };
 
+// What is known before a run of how long it will take.
+struct Expectation {
+  const std::vector<bool>& wanted;                // by node: it belongs to the run
+  const std::vector<std::uint64_t>& expected_ms;  // by node: the recorded duration, 0 when unknown
+  unsigned jobs = 1;
+};
+
 class EventListener {
  public:
   virtual ~EventListener() = default;
+  virtual void run_expected(const Expectation&) {}  // before run_started
   virtual void run_started(std::int64_t run, std::size_t nodes) = 0;
   virtual void node_started(NodeId id) = 0;
   virtual void node_output(NodeId id, Stream stream, std::string_view text) = 0;

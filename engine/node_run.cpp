@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cache/outputs.hpp"
+#include "engine/node_output.hpp"
 #include "engine/scratch.hpp"
 #include "rules/rule.hpp"
 
@@ -67,11 +68,11 @@ class Attempt {
  public:
   Attempt(RunState& state, NodeId id, const Decision& decision, NodeReport& report)
       : state_(state),
-        id_(id),
         node_(state.graph.node(id)),
         action_(decision.action),
         report_(report),
-        redact_(action_.env),
+        secrets_(state.secrets.with(action_.env)),
+        output_(secrets_, state.events, id, report),
         scratch_(state.tree, fmt::format("{}/{}-{}", state.scratch_root, ::getpid(), index_of(id))) {}
 
   // Empty when every process ended well and the outputs are there.
@@ -123,13 +124,15 @@ class Attempt {
         return trouble_of(Error{ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", process.argv[0]), {}});
       Result<ProcessResult> ended = state_.runner.run(spec);
       if (!ended) return trouble_of(ended.error());
-      run_.processes.push_back({ended->exit_code, ended->out, ended->err, ended->duration_ms});
       const bool well = ended->end == ProcessEnd::exited && std::find(process.ok_codes.begin(), process.ok_codes.end(),
                                                                       ended->exit_code) != process.ok_codes.end();
-      if (!process.quiet || !well) {
-        report_.out += redact_(std::move(ended->out));
-        report_.err += redact_(std::move(ended->err));
+      if (process.quiet && !well) {
+        output_.write(Stream::out, ended->out);
+        output_.write(Stream::err, ended->err);
       }
+      output_.process_ended();
+      run_.processes.push_back({ended->exit_code, std::move(ended->out), std::move(ended->err), ended->duration_ms});
+      if (!well) report_.command = secrets_(command_line(spec.argv));
       if (!well)
         return Trouble{ended->end == ProcessEnd::cancelled ? Outcome::cancelled : Outcome::failed,
                        describe_end(process, *ended, node_.timeout_ms),
@@ -153,11 +156,7 @@ class Attempt {
     spec.env = compose_environment({&base, &action_.env, &process.env}, where);
     spec.executable = executable_of(spec);
     spec.timeout_ms = node_.timeout_ms;
-    if (!process.quiet)
-      spec.on_output = [this](Stream stream, std::string_view text) {
-        if (redact_.empty()) return state_.events.node_output(id_, stream, text);
-        state_.events.node_output(id_, stream, redact_(std::string(text)));
-      };
+    if (!process.quiet) spec.on_output = [this](Stream stream, std::string_view text) { output_.write(stream, text); };
     return spec;
   }
 
@@ -190,11 +189,11 @@ class Attempt {
   [[nodiscard]] MarkerPaths paths() const { return {state_.tree.root(), scratch_.dir()}; }
 
   RunState& state_;
-  NodeId id_;
   const Node& node_;
   const Action& action_;
   NodeReport& report_;
-  Redactor redact_;
+  Redactor secrets_;
+  OutputTap output_;
   Scratch scratch_;
   Run run_;
 };
@@ -223,7 +222,7 @@ void keep(RunState& state, NodeId id, Decision& decision) {
     return;
   }
   ActionResult& result = *decision.result;
-  result.explanation = explain_key(material_of(state, decision));
+  result.explanation = explanation_of(state, decision);
   if (decision.action.cache <= CachePolicy::local) {
     Status stored = store_outputs(state.tree, state.blobs, result.outputs);
     if (stored) stored = state.actions.store(result);
@@ -243,6 +242,8 @@ void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& repo
       std::this_thread::sleep_for(std::chrono::milliseconds(std::min(30'000u, 500u << std::min(attempt, 6u))));
     report.out.clear();
     report.err.clear();
+    report.order.clear();
+    report.command.clear();
     trouble = Attempt(state, id, decision, report).run(result);
     if (!trouble || trouble->outcome != Outcome::failed) break;
   }
@@ -279,12 +280,37 @@ bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report)
   }
   report.outcome = Outcome::restored;
   report.reason = decision.reason;
-  decision.result->explanation = explain_key(material_of(state, decision));
+  // The workspace's own result is recorded already, with its output.
+  if (decision.recorded_here) return true;
+  decision.result->explanation = explanation_of(state, decision);
   state.db.record_result(state.graph.node(id).label, *decision.result);
   return true;
 }
 
+// What the node wrote when it ran, from the record or from the cache that it came out of.
+void replay(RunState& state, NodeId id, const Decision& decision, NodeReport& report) {
+  if (!decision.result) return;
+  report.out = decision.result->out;
+  report.err = decision.result->err;
+  if (!decision.recorded_here) return;
+  Result<std::optional<ActionResult>> recorded = state.db.result(state.graph.node(id).label);
+  if (!recorded || !*recorded || (*recorded)->key != decision.key) return;
+  report.out = std::move((*recorded)->out);
+  report.err = std::move((*recorded)->err);
+}
+
+void redact(const RunState& state, const Decision& decision, NodeReport& report) {
+  const Redactor secrets = state.secrets.with(decision.action.env);
+  if (secrets.empty()) return;
+  report.reason = secrets(std::move(report.reason));
+  report.help = secrets(std::move(report.help));
+  secrets.redact(report.values);
+}
+
 void finish(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
+  const bool old = report.outcome == Outcome::unchanged || report.outcome == Outcome::restored;
+  if (old && state.options.replay) replay(state, id, decision, report);
+  redact(state, decision);
   FinishedNode& finished = state.finished[index_of(id)];
   finished.outcome = report.outcome;
   finished.key = decision.key;
@@ -294,6 +320,7 @@ void finish(RunState& state, NodeId id, Decision& decision, NodeReport& report) 
   report.key = decision.key;
   report.has_key = decision.has_key;
   report.changes = std::move(decision.changes);
+  redact(state, decision, report);
 }
 
 }  // namespace

@@ -43,8 +43,17 @@ std::vector<std::uint64_t> expected_durations(const Graph& graph, StateDb& db) {
   std::vector<std::uint64_t> expected(graph.size(), 0);
   if (const auto durations = db.durations())
     for (const auto& [label, milliseconds] : *durations)
-      if (NodeId id{}; graph.find(label, id)) expected[index_of(id)] = milliseconds;
+      if (NodeId id{}; graph.find(label, id)) expected[index_of(id)] = std::max<std::uint64_t>(milliseconds, 1);
   return expected;
+}
+
+// The values of all secrets of a pipeline: what one node was given may turn up in what another one writes.
+Redactor secrets_of(const Graph& graph, const Environment& environment) {
+  std::vector<EnvVar> secrets;
+  for (const Node& node : graph.nodes())
+    for (const std::string& name : node.secret_env)
+      if (auto value = environment.get(name)) secrets.push_back({name, std::move(*value), EnvClass::secret});
+  return Redactor(secrets);
 }
 
 // What a run counts while its bodies run at once.
@@ -99,6 +108,7 @@ struct Stage {
         blobs(workspace.disk(), cache_dir),
         actions(workspace.disk(), cache_dir),
         executables(workspace.environment().path()),
+        secrets(secrets_of(planned.graph, workspace.environment())),
         state{.pipeline = planned.pipeline,
               .graph = planned.graph,
               .tree = workspace.tree(),
@@ -110,6 +120,7 @@ struct Stage {
               .environment = workspace.environment(),
               .executables = executables,
               .events = events,
+              .secrets = secrets,
               .options = options,
               .scratch_root = workspace.state_dir() + "/tmp",
               .platform = platform_of_machine(),
@@ -124,6 +135,7 @@ struct Stage {
   BlobStore blobs;
   ActionCache actions;
   Executables executables;
+  Redactor secrets;
   RunState state;
 };
 
@@ -188,6 +200,8 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
   const std::int64_t run = db.begin_run(started_ms).value_or(0);
   const std::vector<bool> wanted = planned.graph.closure(selected);
   const std::size_t count = static_cast<std::size_t>(std::count(wanted.begin(), wanted.end(), true));
+  const std::vector<std::uint64_t> expected_ms = expected_durations(planned.graph, db);
+  events.run_expected({.wanted = wanted, .expected_ms = expected_ms, .jobs = options.jobs});
   events.run_started(run, count);
   if (const std::string damage = db.take_warning(); !damage.empty()) events.warning(damage);
 
@@ -207,8 +221,7 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
       db.record_run_node({run, node.label, report.outcome, report.key, report.duration_ms, report.reason});
     events.node_finished(id, report);
   };
-  execute(planned.graph, planned.pipeline.pools, wanted,
-          {.jobs = options.jobs, .expected_ms = expected_durations(planned.graph, db)}, body);
+  execute(planned.graph, planned.pipeline.pools, wanted, {.jobs = options.jobs, .expected_ms = expected_ms}, body);
 
   RunSummary summary = tally.finish(stop.requested());
   summary.nodes = count;
@@ -242,7 +255,8 @@ std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& plan
       if (before.outcome == Outcome::ran && !before.result) next.after = planned.graph.node(dependency).label;
     }
     next.decision = decide(state, id);
-    if (next.decision.has_key) next.fields = explain_key(material_of(state, next.decision));
+    if (next.decision.has_key) next.fields = explanation_of(state, next.decision);
+    redact(state, next.decision);
     const Next what = next.decision.next;
     FinishedNode& finished = state.finished[index_of(id)];
     finished.outcome = what == Next::nothing   ? Outcome::unchanged

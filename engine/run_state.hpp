@@ -18,6 +18,7 @@
 #include "engine/graph.hpp"
 #include "engine/process.hpp"
 #include "engine/questions.hpp"
+#include "engine/redact.hpp"
 #include "schemas/pipeline.hpp"
 
 namespace trilock {
@@ -27,6 +28,7 @@ struct RunOptions {
   bool keep_going = false;
   bool force = false;  // run the nodes that were named, whatever is recorded
   bool dry_run = false;
+  bool replay = false;  // give the recorded output of nodes that are left alone or restored
 };
 
 // What a node left for those that refer to it.
@@ -52,6 +54,7 @@ struct RunState {
   const Environment& environment;
   Executables& executables;  // of the PATH that trilock was started with
   EventListener& events;
+  const Redactor& secrets;  // of all nodes
   RunOptions options;
   std::string scratch_root;                                // absolute; made when first needed
   std::string platform;                                    // "linux/amd64"

@@ -1,3 +1,5 @@
+// One thread draws ten frames a second; a node that finishes only adds its line to the next one, so a run of many short
+// nodes costs no more than a run of a few. Nothing is drawn in the first tenth, so a run with nothing to do shows none.
 #include "engine/cli/console.hpp"
 
 #include <fmt/format.h>
@@ -5,89 +7,48 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
 
 namespace trilock::cli {
 namespace {
 
-constexpr std::string_view red = "31";
-constexpr std::string_view green = "32";
-constexpr std::string_view yellow = "33";
-constexpr std::string_view dim = "2";
+constexpr std::chrono::milliseconds frame{100};
+constexpr std::size_t most_failure_lines = 100;  // of one node, on a terminal
 
-struct Screen {
-  std::size_t columns = 80;
-  std::size_t rows = 24;
-};
-
-Screen screen_size() {
+ScreenSize screen_size() {
   winsize size{};
-  Screen screen;
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    screen.columns = size.ws_col;
-    screen.rows = std::max<std::size_t>(size.ws_row, 4);
-  }
+  ScreenSize screen;
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0)
+    screen = {.columns = size.ws_col, .rows = size.ws_row};
   return screen;
 }
 
-// At most `columns` code points, control characters left out.
-std::string fit(std::string_view text, std::size_t columns) {
-  std::string result;
-  std::size_t used = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool starts = (byte & 0xc0) != 0x80;
-    if (byte == 0x1b) {  // an escape sequence ends with a letter
-      while (i + 1 < text.size() && !std::isalpha(static_cast<unsigned char>(text[i]))) ++i;
-      continue;
-    }
-    if (byte < 0x20 || byte == 0x7f) continue;
-    if (starts && used == columns) break;
-    used += starts ? 1 : 0;
-    result += text[i];
+// A reader that is gone must not stop a run.
+void write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno != EINTR) return;
+    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
   }
-  return result;
 }
 
-std::string seconds(std::uint64_t milliseconds) {
-  if (milliseconds < 100'000) return fmt::format("{:.1f} s", static_cast<double>(milliseconds) / 1000);
-  return fmt::format("{} min {} s", milliseconds / 60'000, milliseconds / 1000 % 60);
-}
-
-void put(std::FILE* to, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), to);
-}
-
-std::string_view color_of(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::ran:
-      return green;
-    case Outcome::restored:
-      return green;
-    case Outcome::failed:
-      return red;
-    case Outcome::waiting:
-      return yellow;
-    default:
-      return dim;
-  }
+// "" when it could not be written.
+std::string write_log(const std::string& dir, std::string label, const NodeReport& report) {
+  std::replace(label.begin(), label.end(), '/', '_');
+  const std::string path = fmt::format("{}/{}.log", dir, label);
+  std::error_code code;
+  std::filesystem::create_directories(dir, code);
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << output_text(report, "", Colors::strip);
+  file.close();
+  return file ? path : std::string();
 }
 
 }  // namespace
 
-std::string summary_line(const RunSummary& summary) {
-  const auto count = [&](Outcome outcome) { return summary.counts[static_cast<std::size_t>(outcome)]; };
-  std::string text = fmt::format("{} {}: {} {}", summary.nodes, summary.nodes == 1 ? "node" : "nodes",
-                                 count(Outcome::ran), summary.dry ? "would run" : "ran");
-  if (count(Outcome::restored) > 0)
-    text += fmt::format(", {} {}", count(Outcome::restored), summary.dry ? "would be restored" : "restored");
-  text += fmt::format(", {} unchanged, {} failed", count(Outcome::unchanged), count(Outcome::failed));
-  for (const Outcome outcome : {Outcome::skipped, Outcome::cancelled, Outcome::waiting})
-    if (count(outcome) > 0) text += fmt::format(", {} {}", count(outcome), to_string(outcome));
-  return text + fmt::format(" in {}", seconds(summary.duration_ms));
-}
-
-Console::Console(const Graph& graph, ConsoleOptions options) : graph_(graph), options_(options) {}
+Console::Console(const Graph& graph, ConsoleOptions options) : graph_(graph), options_(std::move(options)) {}
 
 Console::~Console() {
   {
@@ -98,114 +59,129 @@ Console::~Console() {
   if (drawer_.joinable()) drawer_.join();
 }
 
+void Console::run_expected(const Expectation& expectation) {
+  const std::lock_guard lock(mutex_);
+  if (options_.live) time_left_.emplace(graph_, expectation);
+}
+
 void Console::run_started(std::int64_t, std::size_t nodes) {
   const std::lock_guard lock(mutex_);
   total_ = nodes;
-  if (options_.live) drawer_ = std::thread([this] { draw_until_stopped(); });
+  if (options_.live && !options_.dry) drawer_ = std::thread([this] { draw_until_stopped(); });
 }
 
 void Console::node_started(NodeId id) {
   if (!options_.live) return;
   const std::lock_guard lock(mutex_);
-  running_.emplace(id, Running{Clock::now(), {}});
+  running_.push_back({.id = id, .since_ms = now_ms(), .out = {}, .err = {}});
+  if (time_left_) time_left_->started(id, running_.back().since_ms);
 }
 
-void Console::node_output(NodeId id, Stream, std::string_view text) {
+void Console::node_output(NodeId id, Stream stream, std::string_view text) {
   if (!options_.live) return;
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  const std::size_t line = text.find_last_of("\r\n");
-  if (line != std::string_view::npos) text.remove_prefix(line + 1);
-  if (text.empty()) return;
   const std::lock_guard lock(mutex_);
-  if (const auto found = running_.find(id); found != running_.end())
-    found->second.last_line = std::string(text.substr(0, 512));
+  Running* running = find(id);
+  if (running == nullptr) return;
+  running->latest = stream;
+  (stream == Stream::out ? running->out : running->err).feed(text);
 }
 
 void Console::node_finished(NodeId id, const NodeReport& report) {
   const std::lock_guard lock(mutex_);
-  running_.erase(id);
+  std::erase_if(running_, [&](const Running& running) { return running.id == id; });
+  if (time_left_) time_left_->finished(id);
   ++done_;
-  if (report.outcome == Outcome::unchanged && !options_.verbose) return;
-  erase();
-  if (report.outcome == Outcome::failed || report.outcome == Outcome::waiting) {
-    std::fflush(stdout);
-    print_failure(id, report);
-  } else {
-    std::string line = fmt::format("[{}/{}] {} {}", done_, total_,
-                                   paint(to_string(report.outcome), color_of(report.outcome)), graph_.node(id).label);
-    if (report.outcome == Outcome::ran) line += fmt::format(" in {}", seconds(report.duration_ms));
-    if (!report.reason.empty()) line += fmt::format(": {}", report.reason);
-    put(stdout, line + "\n");
-  }
-  draw();
+  if (report.outcome == Outcome::failed || report.outcome == Outcome::waiting) return print_error(failure(id, report));
+  const bool has_output = shows_output(options_.output, report.outcome) && !(report.out.empty() && report.err.empty());
+  if (report.outcome == Outcome::unchanged && !options_.verbose && !has_output) return;
+  const Wording wording{.color = options_.color_out, .dry = options_.dry};
+  std::string text = finished_line(done_, total_, graph_.node(id).label, report, wording) + "\n";
+  if (has_output) text += output_text(report, "  | ", options_.color_out ? Colors::keep : Colors::strip);
+  print(std::move(text));
 }
 
-void Console::print_failure(NodeId id, const NodeReport& report) {
-  const bool waits = report.outcome == Outcome::waiting;
-  put(stderr, fmt::format("{} {}: {}\n", paint(waits ? "waiting:" : "error:", waits ? yellow : red),
-                          graph_.node(id).label, report.reason));
-  for (std::string_view text : {std::string_view(report.out), std::string_view(report.err)}) {
-    while (!text.empty()) {
-      const std::size_t end = text.find('\n');
-      put(stderr, fmt::format("  | {}\n", text.substr(0, end)));
-      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    }
+std::string Console::failure(NodeId id, const NodeReport& report) const {
+  const std::string& label = graph_.node(id).label;
+  const Colors colors = options_.color_err ? Colors::keep : Colors::strip;
+  std::string text = failure_head(label, report, {.color = options_.color_err, .dry = options_.dry});
+  if (shows_output(options_.output, report.outcome)) {
+    const auto lines = static_cast<std::size_t>(std::count(report.out.begin(), report.out.end(), '\n') +
+                                                std::count(report.err.begin(), report.err.end(), '\n'));
+    std::string log;
+    if (options_.live && options_.output != OutputMode::full && lines > most_failure_lines)
+      log = write_log(options_.log_dir, label, report);
+    if (!log.empty())
+      text += fmt::format("  | … the last {} of {} lines; all of them are in {}\n", most_failure_lines, lines, log);
+    text += output_text(report, "  | ", colors, log.empty() ? SIZE_MAX : most_failure_lines);
   }
-  if (!report.help.empty()) put(stderr, fmt::format("  = help: {}\n", report.help));
+  if (!report.help.empty()) text += fmt::format("  = help: {}\n", report.help);
+  return text;
 }
 
 void Console::warning(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  erase();
-  std::fflush(stdout);
-  put(stderr, fmt::format("{} {}\n", paint("warning:", yellow), text));
-  draw();
+  print_error(fmt::format("{} {}\n", paint("warning:", yellow, options_.color_err), text));
 }
 
 void Console::run_finished(const RunSummary& summary) {
   const std::lock_guard lock(mutex_);
-  erase();
   stopped_ = true;
-  put(stdout, summary_line(summary) + "\n");
-  std::fflush(stdout);
+  const ScreenSize screen = options_.live ? screen_size() : ScreenSize{};
+  write_all(STDOUT_FILENO, block_.erase(screen) + above_ + summary_line(summary) + "\n");
+  above_.clear();
   stop_.notify_all();
+}
+
+void Console::print(std::string text) {
+  if (drawer_.joinable())
+    above_ += text;
+  else
+    write_all(STDOUT_FILENO, text);
+}
+
+void Console::print_error(std::string text) {
+  if (options_.live) write_all(STDOUT_FILENO, block_.erase(screen_size()) + std::exchange(above_, {}));
+  write_all(STDERR_FILENO, text);
 }
 
 void Console::draw_until_stopped() {
   std::unique_lock lock(mutex_);
-  while (!stopped_) {
-    erase();
-    draw();
-    stop_.wait_for(lock, std::chrono::milliseconds(100));
-  }
-}
-
-void Console::erase() {
-  if (drawn_lines_ == 0) return;
-  put(stdout, fmt::format("\r\x1b[{}A\x1b[J", drawn_lines_));
-  drawn_lines_ = 0;
+  while (!stop_.wait_for(lock, frame, [this] { return stopped_; })) draw();
 }
 
 void Console::draw() {
-  if (!options_.live || stopped_ || running_.empty()) return;
-  const Screen screen = screen_size();
-  const std::size_t room = std::max<std::size_t>(1, screen.rows - 2);
-  std::string block = fit(fmt::format("[{}/{}] {} running", done_, total_, running_.size()), screen.columns - 1) + "\n";
-  drawn_lines_ = 1;
-  for (const auto& [id, running] : running_) {
-    if (drawn_lines_ >= room) break;
-    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - running.since).count();
-    std::string line = fmt::format("  {} {}", graph_.node(id).label, seconds(static_cast<std::uint64_t>(elapsed)));
-    if (!running.last_line.empty()) line += fmt::format("  {}", running.last_line);
-    block += fit(line, screen.columns - 1) + "\n";
-    ++drawn_lines_;
+  const ScreenSize screen = screen_size();
+  const std::string above = std::exchange(above_, {});
+  if (running_.empty()) {
+    write_all(STDOUT_FILENO, block_.erase(screen) + above);
+    return;
   }
-  put(stdout, block);
-  std::fflush(stdout);
+  const std::vector<std::string> lines = progress_lines(progress(progress_rows(screen)), screen, options_.color_out);
+  write_all(STDOUT_FILENO, block_.draw(above, lines, screen));
 }
 
-std::string Console::paint(std::string_view text, std::string_view code) const {
-  return options_.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+Progress Console::progress(std::size_t rows) {
+  Progress now{.done = done_, .total = total_, .left_ms = {}, .running = {}, .running_count = running_.size()};
+  const std::uint64_t time = now_ms();
+  if (time_left_) now.left_ms = time_left_->estimate(time);
+  for (const Running& running : running_) {
+    if (now.running.size() == rows) break;
+    std::string last = (running.latest == Stream::out ? running.out : running.err).text();
+    if (last.empty()) last = (running.latest == Stream::out ? running.err : running.out).text();
+    now.running.push_back({graph_.node(running.id).label, time - running.since_ms, std::move(last)});
+  }
+  return now;
+}
+
+Console::Running* Console::find(NodeId id) {
+  const auto found =
+      std::find_if(running_.begin(), running_.end(), [&](const Running& running) { return running.id == id; });
+  return found == running_.end() ? nullptr : &*found;
+}
+
+std::uint64_t Console::now_ms() const {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start_).count());
 }
 
 }  // namespace trilock::cli

@@ -4,20 +4,27 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <map>
+#include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
-#include <vector>
 
+#include "engine/cli/progress.hpp"
+#include "engine/cli/report_text.hpp"
+#include "engine/cli/time_left.hpp"
 #include "engine/events.hpp"
 
 namespace trilock::cli {
 
 struct ConsoleOptions {
-  bool live = false;  // redraw a block at the end of the screen
-  bool color = false;
+  OutputMode output = OutputMode::errors;
+  bool live = false;       // standard output is a terminal that can move its cursor
+  bool color_out = false;  // of standard output
+  bool color_err = false;
   bool verbose = false;  // a line for unchanged nodes too
+  bool dry = false;
+  std::string log_dir;  // absolute: where the whole of a long failure goes when a terminal shows only its end
 };
 
 class Console final : public EventListener {
@@ -25,6 +32,7 @@ class Console final : public EventListener {
   Console(const Graph& graph, ConsoleOptions options);
   ~Console() override;
 
+  void run_expected(const Expectation& expectation) override;
   void run_started(std::int64_t run, std::size_t nodes) override;
   void node_started(NodeId id) override;
   void node_output(NodeId id, Stream stream, std::string_view text) override;
@@ -35,29 +43,37 @@ class Console final : public EventListener {
  private:
   using Clock = std::chrono::steady_clock;
   struct Running {
-    Clock::time_point since;
-    std::string last_line;
+    NodeId id{};
+    std::uint64_t since_ms = 0;
+    LastLine out;
+    LastLine err;
+    Stream latest = Stream::out;
   };
 
+  // All of these need mutex_.
+  void draw();
+  void print(std::string text);        // on standard output, above the block
+  void print_error(std::string text);  // on standard error
+  [[nodiscard]] Progress progress(std::size_t rows);
+  [[nodiscard]] std::string failure(NodeId id, const NodeReport& report) const;
+  [[nodiscard]] Running* find(NodeId id);
+
   void draw_until_stopped();
-  void draw();   // needs mutex_
-  void erase();  // needs mutex_
-  void print_failure(NodeId id, const NodeReport& report);
-  [[nodiscard]] std::string paint(std::string_view text, std::string_view code) const;
+  [[nodiscard]] std::uint64_t now_ms() const;
 
   const Graph& graph_;
-  ConsoleOptions options_;
+  const ConsoleOptions options_;
+  const Clock::time_point start_ = Clock::now();
   std::mutex mutex_;
   std::condition_variable stop_;
-  std::map<NodeId, Running> running_;  // guarded by mutex_
+  std::deque<Running> running_;        // guarded by mutex_; those that have run longest first
+  std::optional<TimeLeft> time_left_;  // guarded by mutex_
   std::size_t total_ = 0;              // guarded by mutex_
   std::size_t done_ = 0;               // guarded by mutex_
-  std::size_t drawn_lines_ = 0;        // guarded by mutex_
+  LiveBlock block_;                    // guarded by mutex_
+  std::string above_;                  // guarded by mutex_; what the next frame prints above the block
   bool stopped_ = false;               // guarded by mutex_
   std::thread drawer_;
 };
-
-// "5 nodes: 2 ran, 3 unchanged, 0 failed in 1.9 s"
-[[nodiscard]] std::string summary_line(const RunSummary& summary);
 
 }  // namespace trilock::cli

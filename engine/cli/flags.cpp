@@ -24,12 +24,14 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::dry_run, "-n,--dry-run", "", "say what would run and why, and run nothing"},
     {FlagId::no_wait, "--no-wait", "", "fail at once when another run owns the workspace"},
     {FlagId::format, "--format", "FORMAT", "dot, mermaid or json (default: dot)"},
+    {FlagId::output, "--output", "MODE",
+     "whose output to print: full, new, errors or none (default: errors; new with --json and in GitHub Actions)"},
     {FlagId::verbose, "-v,--verbose", "", "print a line for unchanged nodes too"},
 });
 
-constexpr std::array run_flags = {FlagId::jobs,     FlagId::keep_going, FlagId::force,   FlagId::dry_run,
-                                  FlagId::no_wait,  FlagId::json,       FlagId::verbose, FlagId::var,
-                                  FlagId::var_file, FlagId::directory,  FlagId::file};
+constexpr std::array run_flags = {FlagId::jobs,    FlagId::keep_going, FlagId::force,     FlagId::dry_run,
+                                  FlagId::no_wait, FlagId::json,       FlagId::output,    FlagId::verbose,
+                                  FlagId::var,     FlagId::var_file,   FlagId::directory, FlagId::file};
 constexpr std::array graph_flags = {FlagId::format,   FlagId::json,      FlagId::var,
                                     FlagId::var_file, FlagId::directory, FlagId::file};
 constexpr std::array show_flags = {FlagId::json, FlagId::var, FlagId::var_file, FlagId::directory, FlagId::file};
@@ -118,6 +120,9 @@ void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
     case FlagId::format:
       app.add_option(names, to.format);
       break;
+    case FlagId::output:
+      app.add_option(names, to.output);
+      break;
     case FlagId::verbose:
       app.add_flag(names, to.verbose);
       break;
@@ -139,6 +144,9 @@ Status check_values(const Raw& raw, Invocation& to) {
   constexpr std::array<std::string_view, 3> formats = {"dot", "mermaid", "json"};
   if (std::find(formats.begin(), formats.end(), to.format) == formats.end())
     return usage(fmt::format("unknown format `{}`", to.format), "choose dot, mermaid or json");
+  constexpr std::array<std::string_view, 5> outputs = {"", "full", "new", "errors", "none"};
+  if (std::find(outputs.begin(), outputs.end(), to.output) == outputs.end())
+    return usage(fmt::format("unknown output mode `{}`", to.output), "choose full, new, errors or none");
   if (to.command == Command::why && to.labels.size() != 1) return usage("`trilock why` takes one label");
   if (to.command == Command::check && !to.labels.empty()) return usage("`trilock check` takes no labels");
   return {};

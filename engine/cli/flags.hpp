@@ -26,6 +26,7 @@ enum class FlagId : std::uint8_t {
   dry_run,
   no_wait,
   format,
+  output,
   verbose,
 };
 
@@ -64,6 +65,7 @@ struct Invocation {
   bool no_wait = false;
   bool verbose = false;
   std::string format = "dot";
+  std::string output;  // "": as it suits where the output goes
 };
 
 // An error of kind `invalid` is a usage error: exit code 2.

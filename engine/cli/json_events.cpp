@@ -2,34 +2,31 @@
 
 #include <cstdio>
 
+#include "schemas/utf8.hpp"
+
 namespace trilock::cli {
 namespace {
 
-// Output of processes is bytes; JSON is UTF-8. What is not becomes U+FFFD.
+constexpr std::string_view replacement = "\xef\xbf\xbd";
+
 std::string valid_utf8(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t length = byte < 0x80                   ? 1
-                               : byte >= 0xc2 && byte < 0xe0 ? 2
-                               : byte >= 0xe0 && byte < 0xf0 ? 3
-                               : byte >= 0xf0 && byte < 0xf5 ? 4
-                                                             : 0;
-    bool good = length > 0 && i + length <= text.size();
-    for (std::size_t k = 1; good && k < length; ++k) good = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
-    if (good && length > 2) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      good = !(byte == 0xe0 && second < 0xa0) && !(byte == 0xed && second > 0x9f) && !(byte == 0xf0 && second < 0x90) &&
-             !(byte == 0xf4 && second > 0x8f);
-    }
-    if (good)
-      result += text.substr(i, length);
-    else
-      result += "\xef\xbf\xbd";
-    i += good ? length : 1;
-  }
+  Utf8Stream stream;
+  std::string result = stream.feed(text);
+  result += stream.finish();
   return result;
+}
+
+// Whether bytes that are no character may be the beginning of one.
+bool may_become_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::size_t size = byte(0) >= 0xc2 && byte(0) < 0xe0   ? 2
+                           : byte(0) >= 0xe0 && byte(0) < 0xf0 ? 3
+                           : byte(0) >= 0xf0 && byte(0) < 0xf5 ? 4
+                                                               : 0;
+  if (text.size() >= size) return false;
+  for (std::size_t i = 1; i < text.size(); ++i)
+    if ((byte(i) & 0xc0) != 0x80) return false;
+  return true;
 }
 
 JsonObject event(std::string_view name) {
@@ -39,6 +36,34 @@ JsonObject event(std::string_view name) {
 }
 
 }  // namespace
+
+std::string Utf8Stream::feed(std::string_view piece) {
+  std::string joined;
+  if (!kept_.empty()) {
+    joined = std::move(kept_).append(piece);
+    kept_.clear();
+    piece = joined;
+  }
+  std::string result;
+  result.reserve(piece.size());
+  while (!piece.empty()) {
+    const CodePoint point = decode_utf8(piece);
+    if (!point.valid && may_become_character(piece)) {
+      kept_ = piece;
+      break;
+    }
+    result += point.valid ? piece.substr(0, point.size) : replacement;
+    piece.remove_prefix(point.size);
+  }
+  return result;
+}
+
+std::string Utf8Stream::finish() {
+  std::string result;
+  for (std::size_t i = 0; i < kept_.size(); ++i) result += replacement;
+  kept_.clear();
+  return result;
+}
 
 JsonObject to_json(const Diagnostic& diagnostic, const SourceMap& sources) {
   JsonObject object;
@@ -53,11 +78,40 @@ JsonObject to_json(const Diagnostic& diagnostic, const SourceMap& sources) {
   return object;
 }
 
-void JsonEvents::print(JsonObject object) {
-  const std::string line = write_json(Json(std::move(object))) + "\n";
-  const std::lock_guard lock(mutex_);
+JsonObject diagnostic_event(JsonObject finding) {
+  JsonObject object = event("diagnostic");
+  for (JsonMember& member : finding.members) object.set(member.first, std::move(member.second));
+  return object;
+}
+
+JsonObject diagnostic_event(const Error& error) {
+  JsonObject object = event("diagnostic");
+  object.set("severity", "error");
+  object.set("message", valid_utf8(error.message));
+  object.set("help", error.help.empty() ? Json(nullptr) : Json(valid_utf8(error.help)));
+  return object;
+}
+
+JsonObject run_finished_event(const RunSummary& summary) {
+  JsonObject object = event("run_finished");
+  object.set("exit_code", summary.exit_code);
+  JsonObject counts;
+  for (std::size_t i = 0; i < outcome_count; ++i)
+    counts.set(std::string(to_string(static_cast<Outcome>(i))), std::uint64_t{summary.counts[i]});
+  object.set("counts", std::move(counts));
+  object.set("duration_ms", std::uint64_t{summary.duration_ms});
+  return object;
+}
+
+void print_event(JsonObject event) {
+  const std::string line = write_json(Json(std::move(event))) + "\n";
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fflush(stdout);
+}
+
+void JsonEvents::print(JsonObject event) {
+  const std::lock_guard lock(mutex_);
+  print_event(std::move(event));
 }
 
 void JsonEvents::run_started(std::int64_t run, std::size_t nodes) {
@@ -75,14 +129,44 @@ void JsonEvents::node_started(NodeId id) {
 }
 
 void JsonEvents::node_output(NodeId id, Stream stream, std::string_view text) {
+  if (output_ != OutputMode::full && output_ != OutputMode::fresh) return;
+  std::string valid;
+  {
+    const std::lock_guard lock(mutex_);
+    valid = streams_[id][static_cast<std::size_t>(stream)].feed(text);
+  }
+  output(id, stream, std::move(valid));
+}
+
+void JsonEvents::output(NodeId id, Stream stream, std::string text) {
+  if (text.empty()) return;
   JsonObject object = event("node_output");
   object.set("label", graph_.node(id).label);
   object.set("stream", stream == Stream::out ? "stdout" : "stderr");
-  object.set("text", valid_utf8(text));
+  object.set("text", std::move(text));
   print(std::move(object));
 }
 
+// What was not shown as it came: of a node that did not run, and of a failed one where only those are wanted.
+void JsonEvents::recorded_output(NodeId id, const NodeReport& report) {
+  std::array<Utf8Stream, 2> rest{};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = streams_.find(id); found != streams_.end()) {
+      rest = std::move(found->second);
+      streams_.erase(found);
+    }
+  }
+  for (const Stream stream : {Stream::out, Stream::err})
+    output(id, stream, rest[static_cast<std::size_t>(stream)].finish());
+  const bool old = report.outcome == Outcome::unchanged || report.outcome == Outcome::restored;
+  if (!shows_output(output_, report.outcome) || (output_ != OutputMode::errors && !old)) return;
+  output(id, Stream::out, valid_utf8(report.out));
+  output(id, Stream::err, valid_utf8(report.err));
+}
+
 void JsonEvents::node_finished(NodeId id, const NodeReport& report) {
+  recorded_output(id, report);
   JsonObject object = event("node_finished");
   object.set("label", graph_.node(id).label);
   object.set("outcome", to_string(report.outcome));
@@ -103,14 +187,7 @@ void JsonEvents::warning(std::string_view text) {
 }
 
 void JsonEvents::run_finished(const RunSummary& summary) {
-  JsonObject object = event("run_finished");
-  object.set("exit_code", summary.exit_code);
-  JsonObject counts;
-  for (std::size_t i = 0; i < outcome_count; ++i)
-    counts.set(std::string(to_string(static_cast<Outcome>(i))), std::uint64_t{summary.counts[i]});
-  object.set("counts", std::move(counts));
-  object.set("duration_ms", std::uint64_t{summary.duration_ms});
-  print(std::move(object));
+  print(run_finished_event(summary));
 }
 
 }  // namespace trilock::cli

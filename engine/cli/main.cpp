@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   const auto invocation = parse_command_line(argc, argv);
   if (!invocation) {
     print_error(invocation.error());
+    end_unread_run(invocation.error(), {argv + 1, argv + argc});
     return exit_usage;
   }
   switch (invocation->command) {

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
 #include "engine/cli/console.hpp"
+#include "engine/cli/github_log.hpp"
 #include "engine/cli/json_events.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/signals.hpp"
@@ -13,37 +16,54 @@
 namespace trilock::cli {
 namespace {
 
-std::unique_ptr<EventListener> make_listener(const Invocation& invocation, const Graph& graph,
-                                             const Environment& environment) {
-  if (invocation.json) return std::make_unique<JsonEvents>(graph);
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1 && environment.get("TERM").value_or("dumb") != "dumb";
-  const bool color = terminal && environment.get("NO_COLOR").value_or("").empty();
-  return std::make_unique<Console>(graph,
-                                   ConsoleOptions{.live = terminal, .color = color, .verbose = invocation.verbose});
+OutputMode output_mode(const Invocation& invocation, OutputMode otherwise) {
+  if (invocation.output == "full") return OutputMode::full;
+  if (invocation.output == "new") return OutputMode::fresh;
+  if (invocation.output == "errors") return OutputMode::errors;
+  if (invocation.output == "none") return OutputMode::none;
+  return otherwise;
 }
 
-void print_json_diagnostics(const Session& session) {
-  for (const Diagnostic& diagnostic : session.diagnostics.all()) {
-    JsonObject event;
-    event.set("event", "diagnostic");
-    for (JsonMember& member : to_json(diagnostic, session.sources).members)
-      event.set(member.first, std::move(member.second));
-    fmt::print("{}\n", write_json(Json(std::move(event))));
+std::unique_ptr<EventListener> make_listener(const Invocation& invocation, const Session& session) {
+  const Graph& graph = session.planned.graph;
+  const Environment& environment = session.workspace->environment();
+  if (invocation.json) return std::make_unique<JsonEvents>(graph, output_mode(invocation, OutputMode::fresh));
+  if (in_github_actions(environment))
+    return std::make_unique<GithubLog>(
+        graph, session.sources,
+        GithubOptions{.output = output_mode(invocation, OutputMode::fresh),
+                      .color = use_color(environment.all(), false),
+                      .verbose = invocation.verbose,
+                      .dry = invocation.dry_run,
+                      .workspace = session.workspace->root(),
+                      .repository = environment.get("GITHUB_WORKSPACE").value_or(""),
+                      .summary_file = environment.get("GITHUB_STEP_SUMMARY").value_or("")});
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  return std::make_unique<Console>(
+      graph, ConsoleOptions{.output = output_mode(invocation, OutputMode::errors),
+                            .live = terminal && environment.get("TERM").value_or("dumb") != "dumb",
+                            .color_out = use_color(environment.all(), terminal),
+                            .color_err = use_color(environment.all(), ::isatty(STDERR_FILENO) == 1),
+                            .verbose = invocation.verbose,
+                            .dry = invocation.dry_run,
+                            .log_dir = session.workspace->state_dir() + "/logs"});
+}
+
+void report_diagnostics(const Invocation& invocation, const Session& session) {
+  if (invocation.json) {
+    for (const Diagnostic& diagnostic : session.diagnostics.all())
+      print_event(diagnostic_event(to_json(diagnostic, session.sources)));
+    return;
   }
+  print_diagnostics(session);
+  print_annotations(session);
 }
 
 // A run that could not begin still ends with the event that every reader waits for.
-int end_before_start(const Invocation& invocation, int code) {
+int end_before_start(const Invocation& invocation, const Session& session, int code) {
   if (!invocation.json) return code;
-  JsonObject event;
-  event.set("event", "run_finished");
-  event.set("exit_code", code);
-  JsonObject counts;
-  for (std::size_t i = 0; i < outcome_count; ++i)
-    counts.set(std::string(to_string(static_cast<Outcome>(i))), std::uint64_t{0});
-  event.set("counts", std::move(counts));
-  event.set("duration_ms", std::uint64_t{0});
-  fmt::print("{}\n", write_json(Json(std::move(event))));
+  for (const Error& error : session.errors) print_event(diagnostic_event(error));
+  print_event(run_finished_event({.exit_code = code}));
   return code;
 }
 
@@ -93,19 +113,19 @@ int dry_run(const Session& session, const std::vector<NodeId>& selected, const R
   return summary.exit_code;
 }
 
-int take_lock(const Invocation& invocation, const Session& session, std::unique_ptr<WorkspaceLock>& lock) {
+int take_lock(const Invocation& invocation, Session& session, std::unique_ptr<WorkspaceLock>& lock) {
   std::string holder;
   Result<std::unique_ptr<WorkspaceLock>> taken = WorkspaceLock::acquire(session.workspace->state_dir(), false, holder);
   if (taken && !*taken) {
     if (invocation.no_wait) {
-      print_error({ErrorKind::io, fmt::format("another run (process {}) owns this workspace", holder), {}});
+      report(session, {ErrorKind::io, fmt::format("another run (process {}) owns this workspace", holder), {}});
       return exit_environment;
     }
     fmt::print(stderr, "waiting for another run (process {}) in this workspace\n", holder);
     taken = WorkspaceLock::acquire(session.workspace->state_dir(), true, holder);
   }
   if (!taken) {
-    print_error(taken.error());
+    report(session, taken.error());
     return exit_environment;
   }
   lock = std::move(*taken);
@@ -114,28 +134,42 @@ int take_lock(const Invocation& invocation, const Session& session, std::unique_
 
 }  // namespace
 
+void end_unread_run(const Error& error, const std::vector<std::string>& words) {
+  if (words.empty() || words[0] != "run" || std::find(words.begin(), words.end(), "--json") == words.end()) return;
+  Session session;
+  session.errors.push_back(error);
+  Invocation invocation;
+  invocation.json = true;
+  end_before_start(invocation, session, exit_usage);
+}
+
 int run_command(const Invocation& invocation) {
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away stops no run; processes get the default back
   Session session;
   const Workspace::State state = invocation.dry_run ? Workspace::State::use : Workspace::State::make;
-  if (const int code = open_workspace(invocation, state, session); code != 0) return end_before_start(invocation, code);
+  if (const int code = open_workspace(invocation, state, session); code != 0)
+    return end_before_start(invocation, session, code);
   const SignalWatch signals(session.workspace->runner());
 
   std::unique_ptr<WorkspaceLock> lock;
   if (!invocation.dry_run)
-    if (const int code = take_lock(invocation, session, lock); code != 0) return end_before_start(invocation, code);
+    if (const int code = take_lock(invocation, session, lock); code != 0)
+      return end_before_start(invocation, session, code);
 
   const int loaded = load(invocation, session);
-  invocation.json ? print_json_diagnostics(session) : print_diagnostics(session);
-  if (loaded != 0) return end_before_start(invocation, loaded);
+  report_diagnostics(invocation, session);
+  if (loaded != 0) return end_before_start(invocation, session, loaded);
 
   std::vector<NodeId> selected;
-  if (const int code = select(invocation, session, selected); code != 0) return end_before_start(invocation, code);
+  if (const int code = select(invocation, session, selected); code != 0)
+    return end_before_start(invocation, session, code);
 
   const RunOptions options{
       .jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),
       .keep_going = invocation.keep_going,
-      .force = invocation.force};
-  const auto events = make_listener(invocation, session.planned.graph, session.workspace->environment());
+      .force = invocation.force,
+      .replay = invocation.output == "full"};
+  const auto events = make_listener(invocation, session);
   if (invocation.dry_run) return dry_run(session, selected, options, *events);
   return run_pipeline(*session.workspace, session.planned, selected, options, signals, *events).exit_code;
 }

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "engine/cli/json_events.hpp"
+#include "engine/cli/github_log.hpp"
 #include "schemas/config.hpp"
 #include "schemas/json.hpp"
 
@@ -66,6 +66,11 @@ void print_error(const Error& error) {
   if (!error.help.empty()) fmt::print(stderr, "  = help: {}\n", error.help);
 }
 
+void report(Session& session, Error error) {
+  print_error(error);
+  session.errors.push_back(std::move(error));
+}
+
 void print_diagnostics(const Session& session) {
   bool first = true;
   for (const Diagnostic& diagnostic : session.diagnostics.all()) {
@@ -76,22 +81,30 @@ void print_diagnostics(const Session& session) {
   }
 }
 
+void print_annotations(const Session& session) {
+  const Environment& environment = session.workspace->environment();
+  if (!in_github_actions(environment)) return;
+  const std::string text =
+      diagnostic_annotations(session.diagnostics, session.sources, environment, session.workspace->root());
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
 int open_workspace(const Invocation& invocation, Workspace::State state, Session& session) {
   const Result<std::string> cwd = working_directory(invocation);
   if (!cwd) {
-    print_error(cwd.error());
+    report(session, cwd.error());
     return exit_usage;
   }
   const auto found = find_pipeline(invocation, *cwd);
   if (!found) {
-    print_error(found.error());
+    report(session, found.error());
     return exit_usage;
   }
   session.pipeline_path = found->second;
   std::string warning;
   Result<std::unique_ptr<Workspace>> workspace = Workspace::open(found->first, state, warning);
   if (!workspace) {
-    print_error(workspace.error());
+    report(session, workspace.error());
     return exit_environment;
   }
   if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
@@ -109,7 +122,7 @@ int load(const Invocation& invocation, Session& session) {
   return session.diagnostics.has_errors() ? exit_usage : exit_done;
 }
 
-int select(const Invocation& invocation, const Session& session, std::vector<NodeId>& selected) {
+int select(const Invocation& invocation, Session& session, std::vector<NodeId>& selected) {
   const Graph& graph = session.planned.graph;
   std::vector<bool> chosen(graph.size(), invocation.labels.empty());
   for (const std::string& label : invocation.labels) {
@@ -118,8 +131,8 @@ int select(const Invocation& invocation, const Session& session, std::vector<Nod
       std::vector<std::string_view> names;
       for (const Node& node : graph.nodes()) names.push_back(node.label);
       std::string help = did_you_mean(label, names);
-      print_error({ErrorKind::invalid, fmt::format("no node is called `{}`", label),
-                   help.empty() ? "`trilock list` shows all nodes" : help});
+      report(session, {ErrorKind::invalid, fmt::format("no node is called `{}`", label),
+                       help.empty() ? "`trilock list` shows all nodes" : help});
       return exit_usage;
     }
     for (const std::string& match : matches)

@@ -22,6 +22,7 @@ struct Session {
   SourceMap sources;
   Diagnostics diagnostics;
   PlannedPipeline planned;
+  std::vector<Error> errors;  // that have been printed
 };
 
 // 0, or the exit code to end with.
@@ -29,13 +30,18 @@ struct Session {
 [[nodiscard]] int load(const Invocation& invocation, Session& session);
 
 // Every node without labels; otherwise what they select. Unknown labels are reported with a suggestion.
-[[nodiscard]] int select(const Invocation& invocation, const Session& session, std::vector<NodeId>& selected);
+[[nodiscard]] int select(const Invocation& invocation, Session& session, std::vector<NodeId>& selected);
 
 void print_error(const Error& error);
+void report(Session& session, Error error);  // prints and keeps it
 void print_diagnostics(const Session& session);
+// In GitHub Actions: the diagnostics at their lines, on standard output.
+void print_annotations(const Session& session);
 
 // The commands. Each returns the exit code.
 int run_command(const Invocation& invocation);
+// A command line that could not be read but asks for `run --json`: its reader gets the last event all the same.
+void end_unread_run(const Error& error, const std::vector<std::string>& words);
 int why_command(const Invocation& invocation);
 int graph_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);

@@ -131,6 +131,7 @@ int check_command(const Invocation& invocation) {
     return loaded;
   }
   print_diagnostics(session);
+  print_annotations(session);
   if (loaded == 0) {
     const std::size_t count = session.planned.graph.size();
     fmt::print("{}: {} {}, no errors\n", session.pipeline_path, count, count == 1 ? "node" : "nodes");

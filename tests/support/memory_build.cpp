@@ -20,6 +20,7 @@ class MemoryBuild::Runner final : public ProcessRunner {
     if (spec.argv.size() > 1 && spec.argv[1] == "fail") {
       result.exit_code = 1;
       result.err = "told to fail\n";
+      if (spec.on_output) spec.on_output(Stream::err, result.err);
       return result;
     }
     std::string mixed;
@@ -33,6 +34,10 @@ class MemoryBuild::Runner final : public ProcessRunner {
         result.err = written.error().message + "\n";
       }
     result.out = "mixed\n";
+    if (spec.on_output) {
+      spec.on_output(Stream::out, result.out);
+      spec.on_output(Stream::err, result.err);
+    }
     return result;
   }
   void stop(Stop) override {}
