@@ -57,6 +57,27 @@ std::string json_escaped(std::string_view text, Html html) {
   return result;
 }
 
+// With each single quote as it is written inside of a word in single quotes.
+std::string shell_quoted(std::string_view text, std::string_view quote) {
+  std::string result;
+  for (const char c : text)
+    if (c == '\'')
+      result += quote;
+    else
+      result += c;
+  return result;
+}
+
+// As trilock itself shows argument lists: see walk_key.
+std::string backslash_escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result;
+}
+
 // The digits of the base64 of a text that begins `skip` bytes after a group of three, as far as they depend on this
 // text alone, and those after which the text ends, with and without padding.
 void add_base64(std::string_view text, std::size_t skip, std::string_view digits, std::vector<std::string>& to) {
@@ -93,6 +114,9 @@ void add_forms(std::string_view secret, std::vector<std::string>& to) {
   to.push_back(form_encoded(secret));
   to.push_back(json_escaped(secret, Html::plain));
   to.push_back(json_escaped(secret, Html::safe));
+  to.push_back(shell_quoted(secret, "'\\''"));    // as bash does
+  to.push_back(shell_quoted(secret, "'\"'\"'"));  // as dash does
+  to.push_back(backslash_escaped(secret));
 }
 
 std::size_t first_byte(std::string_view text) {

@@ -1,8 +1,8 @@
 // Keeps the values of secrets out of everything that is shown or kept: output, reasons, explanations, logs.
 //
 // Replaced by `***` are: a secret of four bytes or more; each line of four bytes or more of one that has several; and
-// the base64 (both alphabets, also as a part of a longer text, such as `user:secret`), percent-encoded and
-// JSON-escaped forms of a whole secret. Other encodings, and a form that is broken over lines, are not recognised.
+// the base64 (both alphabets, also as a part of a longer text, such as `user:secret`), percent-encoded, JSON-escaped
+// and shell-quoted forms of a whole secret. Other encodings, and a form that is broken over lines, are not recognised.
 #pragma once
 
 #include <array>

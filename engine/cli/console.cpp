@@ -126,8 +126,8 @@ void Console::warning(std::string_view text) {
 void Console::run_finished(const RunSummary& summary) {
   const std::lock_guard lock(mutex_);
   stopped_ = true;
-  const ScreenSize screen = options_.live ? screen_size() : ScreenSize{};
-  write_all(STDOUT_FILENO, block_.erase(screen) + above_ + summary_line(summary) + "\n");
+  const std::string clear = options_.live ? block_.erase(screen_size()) : std::string();
+  write_all(STDOUT_FILENO, clear + above_ + summary_line(summary) + "\n");
   above_.clear();
   stop_.notify_all();
 }

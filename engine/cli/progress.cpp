@@ -35,6 +35,18 @@ std::string padded(std::string text, std::size_t columns) {
   return text;
 }
 
+std::string up(std::size_t rows) {
+  return rows == 0 ? std::string() : fmt::format("\x1b[{}A", rows);
+}
+
+// Empties so many rows and the one below them, and goes back. Row by row, since "erase all below" from the first row of
+// a screen makes some terminals keep what was on it among what has scrolled off.
+std::string erase_rows(std::size_t rows) {
+  std::string text;
+  for (std::size_t i = 0; i < rows; ++i) text += "\x1b[2K\x1b[1B";
+  return text + "\x1b[2K" + up(rows);
+}
+
 }  // namespace
 
 std::size_t progress_rows(ScreenSize screen) {
@@ -78,34 +90,33 @@ std::vector<std::string> progress_lines(const Progress& progress, ScreenSize scr
 }
 
 // Terminals that break lines anew when they get narrower show a line of the old width on several rows now.
-std::string LiveBlock::back_to_start(ScreenSize screen) const {
-  if (widths_.empty()) return {};
+std::size_t LiveBlock::rows(ScreenSize screen) const {
   std::size_t rows = 0;
-  for (const std::size_t width : widths_)
-    rows += std::max<std::size_t>(1, (width + screen.columns - 1) / std::max<std::size_t>(1, screen.columns));
-  return fmt::format("\r\x1b[{}A", std::min(rows, std::max<std::size_t>(1, screen.rows - 1)));
+  const std::size_t columns = std::max<std::size_t>(1, screen.columns);
+  for (const std::size_t width : widths_) rows += std::max<std::size_t>(1, (width + columns - 1) / columns);
+  return std::min(rows, std::max<std::size_t>(1, screen.rows) - 1);
 }
 
 std::string LiveBlock::draw(std::string_view above, const std::vector<std::string>& block, ScreenSize screen) {
-  std::string text = back_to_start(screen);
-  // Each line is erased behind its new text, and what is below at the end: nothing is blank in between.
-  const auto put = [&](std::string_view line) { text.append(line).append("\x1b[K\n"); };
-  if (!above.empty() && !widths_.empty()) text += "\x1b[J";  // a long line wraps over rows of the old block
+  const std::size_t old_rows = rows(screen);
+  std::string text = "\r" + up(old_rows);
+  // A line that stays may wrap over rows of the old block. Otherwise each row is erased behind its new text, and
+  // nothing is blank in between.
+  if (!above.empty()) text += erase_rows(old_rows);
   text += above;
   widths_.clear();
   for (const std::string& line : block) {
-    put(line);
+    text.append(line).append("\x1b[K\n");
     widths_.push_back(display_width(line));
   }
-  text += "\x1b[J";
-  return text;
+  const bool shrunk = above.empty() && old_rows > block.size();
+  return text + erase_rows(shrunk ? old_rows - block.size() : 0);
 }
 
 std::string LiveBlock::erase(ScreenSize screen) {
-  if (widths_.empty()) return {};
-  std::string text = back_to_start(screen) + "\x1b[J";
+  const std::size_t old_rows = rows(screen);
   widths_.clear();
-  return text;
+  return "\r" + up(old_rows) + erase_rows(old_rows);
 }
 
 }  // namespace trilock::cli

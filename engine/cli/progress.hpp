@@ -42,13 +42,12 @@ class LiveBlock {
  public:
   // Whole lines of text, each with its line end, for above the block; then the block.
   [[nodiscard]] std::string draw(std::string_view above, const std::vector<std::string>& block, ScreenSize screen);
-  // Leaves the screen as if there had been none.
+  // Leaves the screen as if there had been none, also of what a terminal itself shows where the cursor is (`^C`).
   [[nodiscard]] std::string erase(ScreenSize screen);
-  [[nodiscard]] bool shown() const { return !widths_.empty(); }
 
  private:
-  [[nodiscard]] std::string back_to_start(ScreenSize screen) const;
-  std::vector<std::size_t> widths_;  // of the lines that are on the screen
+  [[nodiscard]] std::size_t rows(ScreenSize screen) const;  // that the block takes there
+  std::vector<std::size_t> widths_;                         // of the lines that are on the screen
 };
 
 }  // namespace trilock::cli

@@ -13,6 +13,17 @@ TEST_CASE("the base environment is the documented list and nothing else") {
   CHECK(text == "HOME=/root\nLANG=C.UTF-8\nPATH=/bin\nTMPDIR=/t\n");
 }
 
+TEST_CASE("TERM is passed on where a terminal is attached, and nowhere else") {
+  const auto names = [](const Environment& environment) {
+    std::string text;
+    for (const EnvVar& variable : environment.base()) text += variable.name + " ";
+    return text;
+  };
+  CHECK(names(Environment({{"TERM", "xterm"}}, Terminal::attached)) == "LANG PATH TERM ");
+  CHECK(names(Environment({{"TERM", "xterm"}}, Terminal::none)) == "LANG PATH ");
+  CHECK(names(Environment({}, Terminal::attached)) == "LANG PATH ");
+}
+
 TEST_CASE("later layers win, markers become paths") {
   const std::vector<EnvVar> base{{"A", "1", EnvClass::base}, {"B", "2", EnvClass::base}};
   const std::vector<EnvVar> node{
@@ -28,12 +39,4 @@ TEST_CASE("text without markers is left alone, a lone control character too") {
         "a\x1f"
         "b\x1f");
   CHECK(replace_markers("", {"/w", "/s"}).empty());
-}
-
-TEST_CASE("secrets are redacted, the longer one first") {
-  const Redactor redact({{"T", "hunter2", EnvClass::secret},
-                         {"U", "hunter2-long", EnvClass::secret},
-                         {"V", "abc", EnvClass::secret},
-                         {"W", "plain", EnvClass::declared}});
-  CHECK(redact("a hunter2-long b hunter2hunter2 abc plain") == "a *** b ****** abc plain");
 }
