@@ -27,7 +27,7 @@ std::string_view trimmed(std::string_view text) {
 
 bool take_number(std::string_view& text, std::uint32_t& number) {
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc() || number == 0) return false;
+  if (parsed.ec != std::errc()) return false;
   text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
   return true;
 }
@@ -49,7 +49,7 @@ std::optional<Annotation> annotation_in(std::string_view line) {
   if (found.file.find_first_of(" \t\"'`()<>") != std::string::npos || found.file.find('.') == std::string::npos)
     return std::nullopt;
   line.remove_prefix(colon + 1);
-  if (!take_number(line, found.line) || !take(line, ":")) return std::nullopt;
+  if (!take_number(line, found.line) || found.line == 0 || !take(line, ":")) return std::nullopt;
   if (std::string_view rest = line; take_number(rest, found.column) && take(rest, ":"))
     line = rest;
   else
