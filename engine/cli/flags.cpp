@@ -24,8 +24,7 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::dry_run, "-n,--dry-run", "", "say what would run and why, and run nothing"},
     {FlagId::no_wait, "--no-wait", "", "fail at once when another run owns the workspace"},
     {FlagId::format, "--format", "FORMAT", "dot, mermaid or json (default: dot)"},
-    {FlagId::output, "--output", "MODE",
-     "whose output to print: full, new, errors or none (default: errors; new with --json and in GitHub Actions)"},
+    {FlagId::output, "--output", "MODE", "whose output to print: full, new, errors or none"},
     {FlagId::verbose, "-v,--verbose", "", "print a line for unchanged nodes too"},
 });
 

@@ -7,8 +7,6 @@
 namespace trilock::cli {
 namespace {
 
-constexpr std::size_t longest_command = 400;  // in columns
-
 std::string_view color_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::ran:
@@ -74,7 +72,7 @@ std::string failure_head(std::string_view label, const NodeReport& report, Wordi
   // A script has many lines; which one it is about stands in the output.
   const std::size_t end = report.command.find('\n');
   const std::string first = one_line(std::string_view(report.command).substr(0, end));
-  return text + fmt::format("  $ {}{}\n", fit(first, longest_command), end == std::string::npos ? "" : " …");
+  return text + fmt::format("  $ {}{}\n", first, end == std::string::npos ? "" : " …");
 }
 
 std::string output_text(const NodeReport& report, std::string_view prefix, Colors colors, std::size_t most_lines) {
