@@ -260,14 +260,23 @@ KeyMaterial material_of(const RunState& state, const Decision& decision) {
       .action = decision.action, .inputs = decision.inputs, .upstream = decision.upstream, .platform = state.platform};
 }
 
+const Redactor& secrets_of(const RunState& state, const Action& action, Redactor& own) {
+  const auto secret = [](const EnvVar& variable) { return variable.kind == EnvClass::secret; };
+  if (std::none_of(action.env.begin(), action.env.end(), secret)) return state.secrets;
+  own = state.secrets.with(action.env);
+  return own;
+}
+
 std::vector<Field> explanation_of(const RunState& state, const Decision& decision) {
   std::vector<Field> explanation = explain_key(material_of(state, decision));
-  state.secrets.with(decision.action.env).redact(explanation);
+  Redactor own;
+  secrets_of(state, decision.action, own).redact(explanation);
   return explanation;
 }
 
 void redact(const RunState& state, Decision& decision) {
-  const Redactor secrets = state.secrets.with(decision.action.env);
+  Redactor own;
+  const Redactor& secrets = secrets_of(state, decision.action, own);
   if (secrets.empty()) return;
   decision.reason = secrets(std::move(decision.reason));
   decision.error.message = secrets(std::move(decision.error.message));

@@ -40,6 +40,8 @@ struct Decision {
 
 [[nodiscard]] KeyMaterial material_of(const RunState& state, const Decision& decision);
 
+// The secrets of the run and those that only this action has; `own` is where the latter are put when there are any.
+[[nodiscard]] const Redactor& secrets_of(const RunState& state, const Action& action, Redactor& own);
 // explain_key without the values of secrets: what is kept, compared and shown.
 [[nodiscard]] std::vector<Field> explanation_of(const RunState& state, const Decision& decision);
 // Takes the values of secrets out of all that a decision says.

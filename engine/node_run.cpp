@@ -71,7 +71,7 @@ class Attempt {
         node_(state.graph.node(id)),
         action_(decision.action),
         report_(report),
-        secrets_(state.secrets.with(action_.env)),
+        secrets_(secrets_of(state, action_, own_secrets_)),
         output_(secrets_, state.events, id, report),
         scratch_(state.tree, fmt::format("{}/{}-{}", state.scratch_root, ::getpid(), index_of(id))) {}
 
@@ -192,7 +192,8 @@ class Attempt {
   const Node& node_;
   const Action& action_;
   NodeReport& report_;
-  Redactor secrets_;
+  Redactor own_secrets_;
+  const Redactor& secrets_;
   OutputTap output_;
   Scratch scratch_;
   Run run_;
@@ -300,7 +301,8 @@ void replay(RunState& state, NodeId id, const Decision& decision, NodeReport& re
 }
 
 void redact(const RunState& state, const Decision& decision, NodeReport& report) {
-  const Redactor secrets = state.secrets.with(decision.action.env);
+  Redactor own;
+  const Redactor& secrets = secrets_of(state, decision.action, own);
   if (secrets.empty()) return;
   report.reason = secrets(std::move(report.reason));
   report.help = secrets(std::move(report.help));
@@ -310,7 +312,7 @@ void redact(const RunState& state, const Decision& decision, NodeReport& report)
 void finish(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
   const bool old = report.outcome == Outcome::unchanged || report.outcome == Outcome::restored;
   if (old && state.options.replay) replay(state, id, decision, report);
-  redact(state, decision);
+  if (report.outcome != Outcome::unchanged) redact(state, decision);
   FinishedNode& finished = state.finished[index_of(id)];
   finished.outcome = report.outcome;
   finished.key = decision.key;

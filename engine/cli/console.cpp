@@ -3,6 +3,7 @@
 #include "engine/cli/console.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -25,12 +26,16 @@ ScreenSize screen_size() {
   return screen;
 }
 
-// A reader that is gone must not stop a run.
+// A reader that is gone must not stop a run; one that is slow is waited for, also where another process has made the
+// terminal non-blocking.
 void write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno != EINTR) return;
     if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+    if (count >= 0 || errno == EINTR) continue;
+    if (errno != EAGAIN) return;
+    pollfd writable{fd, POLLOUT, 0};
+    ::poll(&writable, 1, -1);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "engine/cli/report_text.hpp"
@@ -76,25 +77,9 @@ std::string_view failed_package(std::string_view line) {
 
 // --- Markdown ---
 
-int rank(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::failed:
-      return 0;
-    case Outcome::waiting:
-      return 1;
-    case Outcome::cancelled:
-      return 2;
-    case Outcome::skipped:
-      return 3;
-    case Outcome::ran:
-      return 4;
-    case Outcome::restored:
-      return 5;
-    case Outcome::unchanged:
-      return 6;
-  }
-  return 7;
-}
+constexpr std::array most_urgent_first = {Outcome::failed, Outcome::waiting,  Outcome::cancelled, Outcome::skipped,
+                                          Outcome::ran,    Outcome::restored, Outcome::unchanged};
+static_assert(most_urgent_first.size() == outcome_count);
 
 // Text in a cell of a table: nothing in it is markup.
 std::string escape_markdown(std::string_view text) {
@@ -120,6 +105,12 @@ std::string code_span(std::string_view text) {
   while (code.contains(fence)) fence += '`';
   const bool padded = code.starts_with('`') || code.ends_with('`');
   return fmt::format("{0}{2}{1}{2}{0}", fence, code, padded ? " " : "");
+}
+
+std::string table_row(const SummaryRow& row) {
+  const bool took_time = row.outcome == Outcome::ran || row.outcome == Outcome::failed;
+  return fmt::format("| {} | {} | {} | {} |\n", to_string(row.outcome), code_span(row.label),
+                     took_time ? seconds(row.duration_ms) : "", escape_markdown(row.reason));
 }
 
 }  // namespace
@@ -191,24 +182,23 @@ std::vector<Annotation> annotations_in(const NodeReport& report, std::string_vie
   return found;
 }
 
-std::string step_summary(const RunSummary& summary, std::vector<SummaryRow> rows, std::size_t most_bytes) {
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const SummaryRow& a, const SummaryRow& b) { return rank(a.outcome) < rank(b.outcome); });
+std::string step_summary(const RunSummary& summary, const std::vector<SummaryRow>& rows, std::size_t most_bytes) {
   std::string text = fmt::format("### trilock run\n\n{}\n", escape_markdown(summary_line(summary)));
   if (!rows.empty()) text += "\n| outcome | node | duration | reason |\n|---|---|---:|---|\n";
   const auto left_out = [](std::size_t count) { return fmt::format("\n… and {} more\n", count); };
   const std::size_t room = most_bytes - std::min(most_bytes, left_out(rows.size()).size() + 1);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const SummaryRow& row = rows[i];
-    const bool took_time = row.outcome == Outcome::ran || row.outcome == Outcome::failed;
-    const std::string line = fmt::format("| {} | {} | {} | {} |\n", to_string(row.outcome), code_span(row.label),
-                                         took_time ? seconds(row.duration_ms) : "", escape_markdown(row.reason));
-    if (text.size() + line.size() > room) {
-      text += left_out(rows.size() - i);
-      break;
+  std::size_t written = 0;
+  bool full = false;
+  for (const Outcome outcome : most_urgent_first)
+    for (const SummaryRow& row : rows) {
+      if (row.outcome != outcome || full) continue;
+      const std::string line = table_row(row);
+      full = text.size() + line.size() > room;
+      if (full) continue;
+      text += line;
+      ++written;
     }
-    text += line;
-  }
+  if (full) text += left_out(rows.size() - written);
   text += '\n';  // what the next step appends begins a paragraph of its own
   return text.size() <= most_bytes ? text : std::string();
 }

@@ -50,6 +50,7 @@ struct SummaryRow {
   std::string reason;
 };
 // The run as Markdown: the counts, and a table of the nodes with failures first; at most `most_bytes`.
-[[nodiscard]] std::string step_summary(const RunSummary& summary, std::vector<SummaryRow> rows, std::size_t most_bytes);
+[[nodiscard]] std::string step_summary(const RunSummary& summary, const std::vector<SummaryRow>& rows,
+                                       std::size_t most_bytes);
 
 }  // namespace trilock::cli

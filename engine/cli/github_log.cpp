@@ -62,7 +62,7 @@ void GithubLog::node_finished(NodeId id, const NodeReport& report) {
   const bool troubled = report.outcome == Outcome::failed || report.outcome == Outcome::waiting;
   const bool has_output = shows_output(options_.output, report.outcome) && !(report.out.empty() && report.err.empty());
   if (report.outcome == Outcome::unchanged && !options_.verbose && !has_output) return;
-  const Wording wording{.color = options_.color, .dry = options_.dry};
+  const Wording wording{.dry = options_.dry};
   std::string text;
   if (troubled) {
     const std::string head = failure_head(label, report, wording);
@@ -146,7 +146,7 @@ void GithubLog::write_summary(const RunSummary& summary) {
     return;
   }
   const auto used = std::min<std::size_t>(static_cast<std::size_t>(info.st_size), summary_bytes);
-  const std::string text = step_summary(summary, std::move(rows_), summary_bytes - used);
+  const std::string text = step_summary(summary, rows_, summary_bytes - used);
   [[maybe_unused]] const ssize_t written = ::write(fd, text.data(), text.size());
   ::close(fd);
 }

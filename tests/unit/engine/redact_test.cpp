@@ -91,19 +91,16 @@ TEST_CASE("what is cut anywhere is redacted as the whole is") {
     const Redactor redact = redactor_of(secrets);
     StreamRedactor stream(redact);
     std::string streamed;
-    std::size_t held = 0;
     for (std::string_view rest = text; !rest.empty();) {
       const std::size_t size = std::min(rest.size(), 1 + below(5));
       streamed += stream.feed(rest.substr(0, size));
       rest.remove_prefix(size);
     }
-    held = streamed.size();
     streamed += stream.finish();
     CAPTURE(seed);
     CAPTURE(round);
     CAPTURE(text);
     REQUIRE(streamed == redact(text));
-    CHECK(held <= streamed.size());
     for (const std::string& secret : secrets)
       if (secret.size() >= 4) REQUIRE(streamed.find(secret) == std::string::npos);
   }
