@@ -59,6 +59,32 @@ void read_var_file(const std::string& name, const std::string& cwd, Session& ses
   }
 }
 
+// What a string of the pipeline became may stand in a message, the value of a secret too.
+Diagnostics without_secrets(const Diagnostics& diagnostics, const Pipeline& pipeline, const Environment& environment) {
+  std::vector<EnvVar> secrets;
+  for (const Target& target : pipeline.targets) {
+    const Config* names = target.table.find("secret-env");
+    if (names == nullptr || names->array() == nullptr) continue;
+    for (const Config& name : *names->array())
+      if (const Text* text = name.text())
+        if (auto value = environment.get(text->literal))
+          secrets.push_back({text->literal, std::move(*value), EnvClass::secret});
+  }
+  const Redactor redact(secrets);
+  if (redact.empty()) return diagnostics;
+  Diagnostics result;
+  for (const Diagnostic& found : diagnostics.all()) {
+    std::string message = redact(found.message);
+    std::string help = redact(found.help);
+    Diagnostic& added = found.severity == Severity::error
+                            ? result.error(found.place, std::move(message), std::move(help))
+                            : result.warning(found.place, std::move(message), std::move(help));
+    added.notes = found.notes;
+    for (Diagnostic::Note& note : added.notes) note.message = redact(std::move(note.message));
+  }
+  return result;
+}
+
 }  // namespace
 
 void print_error(const Error& error) {
@@ -119,6 +145,9 @@ int load(const Invocation& invocation, Session& session) {
   for (const std::string& name : invocation.var_files) read_var_file(name, cwd, session, options);
   options.var_overrides.insert(options.var_overrides.end(), invocation.vars.begin(), invocation.vars.end());
   session.planned = plan_pipeline(*session.workspace, options, session.sources, session.diagnostics);
+  if (!session.diagnostics.all().empty())
+    session.diagnostics =
+        without_secrets(session.diagnostics, session.planned.pipeline, session.workspace->environment());
   return session.diagnostics.has_errors() ? exit_usage : exit_done;
 }
 

@@ -190,6 +190,12 @@ for label in command.leak command.argument command.file; do
 done
 TOKEN=another-secret trilock why command.argument
 cat "$work/out" "$work/err" >>"$work/all"
+cp trilock.toml kept.toml
+printf '\n[command.lost]\nrun = ["true"]\nneeds = ["command.${env.TOKEN}"]\nsecret-env = ["TOKEN"]\n' >>trilock.toml
+trilock check
+cat "$work/out" "$work/err" >>"$work/all"
+expect_contains 'a diagnostic is shown without it' 'error: unknown node `command.***`' "$err"
+mv kept.toml trilock.toml
 expect_contains 'the output is there' 'plain ***' "$(cat "$work/all")"
 expect_contains 'what another node writes is redacted too' 'elsewhere ***' "$(cat "$work/all")"
 expect_contains 'a failing command line is shown without it' "\$ sh -c 'echo \$0; exit 3' '***'" "$(cat "$work/all")"
