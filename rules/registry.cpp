@@ -22,7 +22,8 @@ std::span<const Rule* const> registry() {
 
 std::vector<RuleKeys> rule_keys() {
   std::vector<RuleKeys> all;
-  for (const Rule* rule : registry()) all.push_back({rule->name(), rule->keys(), rule->values()});
+  for (const Rule* rule : registry())
+    all.push_back({rule->name(), rule->keys(), rule->values(), rule->description(), rule->one_of()});
   return all;
 }
 

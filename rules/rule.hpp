@@ -95,6 +95,8 @@ class Rule {
   [[nodiscard]] virtual std::string_view description() const = 0;   // one sentence for `trilock schema` and docs
   [[nodiscard]] virtual std::span<const KeySpec> keys() const = 0;  // without the common ones
   [[nodiscard]] virtual std::span<const std::string_view> values() const = 0;
+  // Keys of which a node has exactly one, for `trilock schema`; `plan` reports what breaks it.
+  [[nodiscard]] virtual std::span<const std::string_view> one_of() const { return {}; }
 
   // Completes a node whose common keys have been read (see plan_node). Keys and types of the table have been checked
   // already. Reports what is wrong with the user's files; reads through the tree; runs nothing.

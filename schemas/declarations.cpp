@@ -13,12 +13,13 @@
 namespace trilock {
 namespace {
 
-constexpr std::array<std::string_view, 6> fixed_tables = {"include", "pipeline", "vars", "defaults", "pools", "cache"};
-constexpr std::int64_t language_version = 1;
-
-constexpr KeySpec pipeline_keys[] = {
-    {"name", KeyType::literal, "What the pipeline is called in reports"},
-    {"version", KeyType::integer, "The version of the language"},
+constexpr TopLevelKey fixed_keys[] = {
+    {"include", "More files of this language: patterns, relative to the file that includes"},
+    {"pipeline", "The pipeline itself; in the root file only"},
+    {"vars", "Variables, used as `${var.NAME}`; `--var NAME=VALUE` and TRILOCK_VAR_NAME replace them"},
+    {"defaults", "Keys for every node; [defaults.RULE] for the nodes of one rule"},
+    {"pools", "Names for numbers of slots that nodes share by `pool`"},
+    {"cache", "Where results are kept; in the root file only"},
 };
 
 class Gatherer {
@@ -48,7 +49,7 @@ class Gatherer {
   void top_level(ConfigEntry& entry) {
     const std::string& key = entry.key;
     const auto rule = rule_index_.find(key);
-    if (rule == rule_index_.end() && std::ranges::find(fixed_tables, key) == fixed_tables.end()) {
+    if (rule == rule_index_.end() && std::ranges::find(fixed_keys, key, &TopLevelKey::name) == std::end(fixed_keys)) {
       unknown(entry);
       return;
     }
@@ -81,7 +82,8 @@ class Gatherer {
   }
 
   void unknown(const ConfigEntry& entry) {
-    std::vector<std::string_view> names(fixed_tables.begin(), fixed_tables.end());
+    std::vector<std::string_view> names;
+    for (const TopLevelKey& fixed : fixed_keys) names.push_back(fixed.name);
     for (const RuleKeys& rule : rules_) names.push_back(rule.rule);
     const bool is_table = entry.value.table() != nullptr;
     std::string help = did_you_mean(entry.key, names);
@@ -136,7 +138,7 @@ class Gatherer {
   }
 
   void pipeline(const ConfigTable& table, Place place) {
-    const std::array<std::span<const KeySpec>, 1> allowed = {pipeline_keys};
+    const std::array<std::span<const KeySpec>, 1> allowed = {pipeline_keys()};
     Diagnostics found;
     check_keys(table, "pipeline", place, allowed, found);
     findings_.absorb(found);
@@ -182,11 +184,23 @@ constexpr std::string_view cache_modes[] = {"read", "read-write"};
 
 }  // namespace
 
+std::span<const TopLevelKey> top_level_keys() {
+  return fixed_keys;
+}
+
+std::span<const KeySpec> pipeline_keys() {
+  static constexpr KeySpec keys[] = {
+      {"name", KeyType::literal, "What the pipeline is called in reports"},
+      {"version", KeyType::integer, "The version of the language", {}, false, "1"},
+  };
+  return keys;
+}
+
 std::span<const KeySpec> cache_keys() {
   static constexpr KeySpec keys[] = {
       {"dir", KeyType::literal, "The cache directory of this machine; may start with `~/`"},
       {"shared", KeyType::literal, "A second tier: a directory on a volume, or a URL"},
-      {"mode", KeyType::choice, "Whether results are written to the shared tier; `read` when absent", cache_modes},
+      {"mode", KeyType::choice, "Whether results are written to the shared tier", cache_modes, false, "\"read\""},
   };
   return keys;
 }

@@ -37,7 +37,17 @@ struct Declarations {
 [[nodiscard]] Declarations gather_declarations(std::vector<PipelineFile> files, std::span<const RuleKeys> rules,
                                                const KeyLists& keys, Variables& variables, Findings& findings);
 
-// The keys of [cache], as far as a table may have them.
+// What may stand in a file outside of the tables of rules, in the order of docs/pipeline.md.
+struct TopLevelKey {
+  std::string_view name;
+  std::string_view description;  // one sentence, without a full stop
+};
+[[nodiscard]] std::span<const TopLevelKey> top_level_keys();
+
+// The keys of [pipeline] and of [cache].
+[[nodiscard]] std::span<const KeySpec> pipeline_keys();
 [[nodiscard]] std::span<const KeySpec> cache_keys();
+
+inline constexpr std::int64_t language_version = 1;
 
 }  // namespace trilock

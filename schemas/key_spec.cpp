@@ -33,10 +33,14 @@ class ValueCheck {
         if (value.text() == nullptr) array(value, "a string or an array of strings", &ValueCheck::any_string);
         return;
       case KeyType::string_table:
-        return string_table(value);
+        return table_of(value, "a string, a number or a boolean", &ValueCheck::is_scalar);
+      case KeyType::text_table:
+        return table_of(value, "a string", &ValueCheck::is_string);
       case KeyType::boolean:
         if (value.type() != ConfigType::boolean) wrong_type("a boolean", value);
         return;
+      case KeyType::only_false:
+        return only_false(value);
       case KeyType::integer:
         return integer(value);
       case KeyType::duration:
@@ -47,6 +51,7 @@ class ValueCheck {
         return outputs(value);
       case KeyType::cache_policy:
         return cache_policy(value);
+      case KeyType::axes:
       case KeyType::any_table:
         if (value.table() == nullptr) wrong_type("a table", value);
         return;
@@ -84,19 +89,30 @@ class ValueCheck {
     for (const Config& each : *elements) (this->*element)(each);
   }
 
-  void string_table(const Config& value) {
+  static bool is_string(ConfigType type) { return type == ConfigType::string; }
+  static bool is_scalar(ConfigType type) {
+    return type == ConfigType::string || type == ConfigType::integer || type == ConfigType::floating ||
+           type == ConfigType::boolean;
+  }
+
+  void table_of(const Config& value, std::string_view expected, bool (*fits)(ConfigType)) {
     const ConfigTable* table = value.table();
     if (table == nullptr) return wrong_type("a table", value);
     const std::string_view parent = key_;
     for (const ConfigEntry& entry : table->entries) {
       const std::string name = fmt::format("{}.{}", parent, entry.key);
       key_ = name;
-      const ConfigType type = entry.value.type();
-      const bool scalar = type == ConfigType::string || type == ConfigType::integer || type == ConfigType::floating ||
-                          type == ConfigType::boolean;
-      if (!scalar) wrong_type("a string, a number or a boolean", entry.value);
+      if (!fits(entry.value.type())) wrong_type(expected, entry.value);
     }
     key_ = parent;
+  }
+
+  void only_false(const Config& value) {
+    const bool* wanted = std::get_if<bool>(&value.data);
+    if (wanted == nullptr) return wrong_type("`false`", value);
+    if (!*wanted) return;
+    diagnostics_.error(value.place, fmt::format("`{0} = true`: this version of trilock has no {0}", key_),
+                       "remove it: what a node reads is what it declares, but nothing hides the rest from it");
   }
 
   void integer(const Config& value) {
@@ -255,14 +271,29 @@ std::span<const KeySpec> common_keys() {
        "Names of variables that are passed on and redacted; their values do not count"},
       {"when", KeyType::string,
        "A condition, `a == \"b\"` or `a != \"b\"`; the node is left out when it does not hold"},
-      {"matrix", KeyType::any_table, "Axes and their values; one node for each combination"},
+      {"matrix", KeyType::axes, "Axes and their values; one node for each combination"},
       {"pool", KeyType::literal, "The pool of [pools] whose slots the node takes"},
-      {"weight", KeyType::integer, "How many slots of the pool and of `--jobs` the node takes"},
+      {"weight", KeyType::integer, "How many slots of the pool and of `--jobs` the node takes", {}, false, "1"},
       {"timeout", KeyType::duration, "How long the node may run before it is stopped and counts as failed"},
-      {"retries", KeyType::integer, "How many times a failed node is run again"},
-      {"cache", KeyType::cache_policy, "Where results may be kept: `true` anywhere, `\"local\"` here, `false` nowhere"},
-      {"sandbox", KeyType::boolean, "Whether its processes see only the declared inputs"},
-      {"dir", KeyType::literal, "The working directory, relative to the workspace"},
+      {"retries", KeyType::integer, "How many times a failed node is run again", {}, false, "0"},
+      {"cache",
+       KeyType::cache_policy,
+       "Where results may be kept: `true` anywhere, `\"local\"` here, `false` nowhere",
+       {},
+       false,
+       "true"},
+      {"sandbox",
+       KeyType::only_false,
+       "Whether its processes see only the declared inputs; no version can do that yet",
+       {},
+       false,
+       "false"},
+      {"dir",
+       KeyType::literal,
+       "The working directory, relative to the workspace; the other paths of the node are relative to it",
+       {},
+       false,
+       "\".\""},
   };
   return keys;
 }

@@ -19,13 +19,16 @@ enum class KeyType : std::uint8_t {
   literals,        // an array of strings without references to nodes
   string_or_list,  // a string, or an array of strings
   string_table,    // a table whose values are strings, integers, floats or booleans
+  text_table,      // a table whose values are strings
   boolean,
+  only_false,    // a boolean that has to be false: what it asks for is in no version yet
   integer,       // 0 or more
   duration,      // "90s", "10m", "1h30m", "250ms"
   choice,        // one of `choices`
   labels,        // an array of labels, as literals
   outputs,       // an array of paths, or a table of name = path
   cache_policy,  // true | "local" | false
+  axes,          // a matrix: a table of arrays; Matrix::read has the rest
   any_table,     // a table of any content
 };
 
@@ -35,6 +38,7 @@ struct KeySpec {
   std::string_view description;  // one sentence, without a full stop
   std::span<const std::string_view> choices = {};
   bool required = false;
+  std::string_view standard = {};  // the value that holds when the key is absent, as JSON; "" when there is none
 };
 
 // Reports unknown keys (with did-you-mean over all allowed keys), wrong types and missing required keys of `table`.

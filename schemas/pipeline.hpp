@@ -81,6 +81,8 @@ struct RuleKeys {
   std::span<const KeySpec> keys;
   // Values that a reference may name; a trailing `.` means a prefix: "output.".
   std::span<const std::string_view> values;
+  std::string_view description = {};              // one sentence, without a full stop
+  std::span<const std::string_view> one_of = {};  // keys of which a node has exactly one; the rule checks it
 };
 
 struct LoadOptions {

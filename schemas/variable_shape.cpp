@@ -8,12 +8,25 @@
 namespace trilock {
 namespace {
 
-constexpr std::array<std::string_view, 4> kinds = {"gomod", "file", "env", "git"};
-constexpr std::array<std::string_view, 5> keys = {"gomod", "file", "env", "git", "default"};
+constexpr VariableForm form_list[] = {
+    {"gomod", "The effective Go version of this go.mod: the newer of its `go` and `toolchain` lines"},
+    {"file", "The contents of this file, without white space at both ends"},
+    {"env", "This environment variable; without `default` it has to be set"},
+    {"git", "A fact about the git repository"},
+};
 constexpr std::string_view forms = "a string, an integer, a boolean or a table such as `{ file = \"VERSION\" }`";
+
+std::vector<std::string_view> form_names() {
+  std::vector<std::string_view> names;
+  for (const VariableForm& form : form_list) names.push_back(form.key);
+  return names;
+}
 
 bool check_table(const ConfigEntry& variable, const ConfigTable& table, Findings& findings) {
   const std::string title = fmt::format("`{}` of [vars]", variable.key);
+  const std::vector<std::string_view> kinds = form_names();
+  std::vector<std::string_view> keys = kinds;
+  keys.push_back(variable_default);
   std::vector<std::string_view> found;
   const ConfigEntry* fallback = nullptr;
   bool good = true;
@@ -21,9 +34,9 @@ bool check_table(const ConfigEntry& variable, const ConfigTable& table, Findings
     const ConfigType type = entry.value.type();
     if (std::ranges::find(keys, entry.key) == keys.end()) {
       findings.error(entry.place, fmt::format("unknown key `{}` in {}", entry.key, title),
-                     did_you_mean(entry.key, {keys.begin(), keys.end()}));
+                     did_you_mean(entry.key, keys));
       good = false;
-    } else if (entry.key == "default") {
+    } else if (entry.key == variable_default) {
       fallback = &entry;
       if (type != ConfigType::string && type != ConfigType::integer && type != ConfigType::boolean) {
         findings.error(entry.value.place, fmt::format("expected a string, an integer or a boolean for `default` in {}, "
@@ -58,6 +71,10 @@ bool check_table(const ConfigEntry& variable, const ConfigTable& table, Findings
 }
 
 }  // namespace
+
+std::span<const VariableForm> variable_forms() {
+  return form_list;
+}
 
 bool check_variable_shape(const ConfigEntry& entry, Findings& findings) {
   if (!is_name(entry.key)) {

@@ -27,6 +27,10 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
+std::span<const std::string_view> git_facts() {
+  return git_names;
+}
+
 bool is_git_fact(std::string_view name) {
   return std::ranges::find(git_names, name) != git_names.end();
 }
@@ -130,7 +134,7 @@ std::optional<std::string> Variables::scalar(const Config& value, std::string_vi
 
 std::optional<std::string> Variables::evaluate_table(const Variable& variable, const ConfigTable& table) {
   for (const ConfigEntry& entry : table.entries) {
-    if (entry.key == "default") continue;
+    if (entry.key == variable_default) continue;
     std::optional<std::string> argument = scalar(entry.value, variable.entry.key);
     if (!argument) return std::nullopt;
     if (entry.key == "git") return git(*argument, entry.value.place);
@@ -155,7 +159,7 @@ std::optional<std::string> Variables::from_environment(const ConfigTable& table,
     env_read_.emplace(name, *value);
     return value;
   }
-  if (const Config* fallback = table.find("default")) return scalar(*fallback, entry.key);
+  if (const Config* fallback = table.find(variable_default)) return scalar(*fallback, entry.key);
   findings_.error(entry.value.place, fmt::format("environment variable `{}` is not set", name),
                   "a `default` beside `env` is used when it is not set");
   return std::nullopt;

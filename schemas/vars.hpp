@@ -74,7 +74,16 @@ class Variables final : public Names {
 // `gomod`, `file`, `env` (with `default`) and `git`.
 [[nodiscard]] bool check_variable_shape(const ConfigEntry& entry, Findings& findings);
 
+// The tables that a variable may be instead of a plain value: `{ file = "VERSION" }`.
+struct VariableForm {
+  std::string_view key;
+  std::string_view description;  // one sentence, without a full stop
+};
+[[nodiscard]] std::span<const VariableForm> variable_forms();
+inline constexpr std::string_view variable_default = "default";  // a second key, beside `env` only
+
 // "describe", "commit", "branch" and "tag".
+[[nodiscard]] std::span<const std::string_view> git_facts();
 [[nodiscard]] bool is_git_fact(std::string_view name);
 void report_git_fact(std::string_view name, Place place, Findings& findings);
 

@@ -35,6 +35,9 @@ constexpr std::array graph_flags = {FlagId::format,   FlagId::json,      FlagId:
                                     FlagId::var_file, FlagId::directory, FlagId::file};
 constexpr std::array show_flags = {FlagId::json, FlagId::var, FlagId::var_file, FlagId::directory, FlagId::file};
 
+constexpr std::array init_flags = {FlagId::json, FlagId::directory};
+constexpr std::array schema_flags = {FlagId::json};
+
 constexpr std::array commands = std::to_array<CommandSpec>({
     {Command::run, "run", "[LABEL|GLOB]...", "run what has changed; without labels every node", run_flags},
     {Command::why, "why", "LABEL", "what the key of a node is made of, and what changed since its last run",
@@ -43,6 +46,8 @@ constexpr std::array commands = std::to_array<CommandSpec>({
     {Command::list, "list", "[LABEL|GLOB]...", "list nodes, rules and descriptions", show_flags},
     {Command::check, "check", "", "load and plan the pipeline, run nothing", show_flags},
     {Command::clean, "clean", "[LABEL|GLOB]...", "remove the outputs that nodes made, never sources", show_flags},
+    {Command::init, "init", "", "write a first pipeline from what is in the folder", init_flags},
+    {Command::schema, "schema", "", "print the JSON Schema of trilock.toml, for editors", schema_flags},
 });
 
 const FlagSpec& spec_of(FlagId id) {
@@ -148,6 +153,8 @@ Status check_values(const Raw& raw, Invocation& to) {
     return usage(fmt::format("unknown output mode `{}`", to.output), "choose full, new, errors or none");
   if (to.command == Command::why && to.labels.size() != 1) return usage("`trilock why` takes one label");
   if (to.command == Command::check && !to.labels.empty()) return usage("`trilock check` takes no labels");
+  if (to.command == Command::init && !to.labels.empty()) return usage("`trilock init` takes no labels");
+  if (to.command == Command::schema && !to.labels.empty()) return usage("`trilock schema` takes no labels");
   return {};
 }
 

@@ -12,7 +12,17 @@
 
 namespace trilock::cli {
 
-enum class Command : std::uint8_t { help, run, why, graph, list, check, clean };
+enum class Command : std::uint8_t {
+  help,
+  run,
+  why,
+  graph,
+  list,
+  check,
+  clean,
+  init,
+  schema,
+};
 
 enum class FlagId : std::uint8_t {
   directory,

@@ -30,6 +30,10 @@ int main(int argc, char** argv) {
       return check_command(*invocation);
     case Command::clean:
       return clean_command(*invocation);
+    case Command::init:
+      return init_command(*invocation);
+    case Command::schema:
+      return schema_command(*invocation);
   }
   return exit_usage;
 }

@@ -47,5 +47,7 @@ int graph_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);
 int check_command(const Invocation& invocation);
 int clean_command(const Invocation& invocation);
+int init_command(const Invocation& invocation);
+int schema_command(const Invocation& invocation);
 
 }  // namespace trilock::cli

@@ -59,6 +59,11 @@ std::span<const KeySpec> CommandRule::keys() const {
   return command_keys;
 }
 
+std::span<const std::string_view> CommandRule::one_of() const {
+  static constexpr std::array<std::string_view, 2> names = {"run", "script"};
+  return names;
+}
+
 void CommandRule::plan(const Target& target, PlanContext& context, Node&) const {
   const ConfigTable& table = target.table;
   const Config* run = table.find("run");

@@ -10,6 +10,7 @@ class CommandRule final : public Rule {
   [[nodiscard]] std::string_view name() const override { return "command"; }
   [[nodiscard]] std::string_view description() const override;
   [[nodiscard]] std::span<const KeySpec> keys() const override;
+  [[nodiscard]] std::span<const std::string_view> one_of() const override;
   [[nodiscard]] std::span<const std::string_view> values() const override { return {}; }
   void plan(const Target& target, PlanContext& context, Node& node) const override;
   Result<Action> resolve(const Node& node, const Target& target, ResolveContext& context) const override;

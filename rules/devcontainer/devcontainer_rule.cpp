@@ -17,11 +17,11 @@ constexpr std::string_view default_output = ".devcontainer/devcontainer.json";
 constexpr std::string_view document_name = "document";  // in Node::kept
 
 constexpr std::array key_list = {
-    KeySpec{"template", KeyType::literal, "a devcontainer.json with references; comments may stand in it"},
-    KeySpec{"config", KeyType::any_table, "the configuration itself, instead of a template"},
-    KeySpec{"image", KeyType::string, "the image of the container; it replaces the one in the configuration"},
-    KeySpec{"output", KeyType::literal, "the file to write; `.devcontainer/devcontainer.json` when absent"},
-    KeySpec{"tools", KeyType::string_table, "programs and their versions, as `customizations.trilock.tools`"},
+    KeySpec{"template", KeyType::literal, "A devcontainer.json with references; comments may stand in it"},
+    KeySpec{"config", KeyType::any_table, "The configuration itself, instead of a template"},
+    KeySpec{"image", KeyType::string, "The image of the container; it replaces the one in the configuration"},
+    KeySpec{"output", KeyType::literal, "The file to write", {}, false, "\".devcontainer/devcontainer.json\""},
+    KeySpec{"tools", KeyType::text_table, "Programs and their versions, as `customizations.trilock.tools`"},
 };
 
 // Other ways to name what the container is made of. The reference implementation takes them before `image`.
@@ -32,11 +32,9 @@ void check_tools(const Target& target, Diagnostics& diagnostics) {
   if (tools == nullptr || tools->table() == nullptr) return;
   for (const ConfigEntry& entry : tools->table()->entries) {
     const Text* version = entry.value.text();
-    if (version == nullptr) {
-      diagnostics.error(entry.value.place, fmt::format("the version of `{}` must be a string", entry.key),
-                        "a number loses digits: 1.10 is 1.1");
-    } else if (version->is_literal() &&
-               (version->literal.empty() || version->literal.find_first_of(" \t\n") != std::string::npos)) {
+    if (version == nullptr) continue;
+    if (version->is_literal() &&
+        (version->literal.empty() || version->literal.find_first_of(" \t\n") != std::string::npos)) {
       diagnostics.error(entry.value.place, fmt::format("`{}` is no version of `{}`", version->literal, entry.key));
     } else if (version->is_literal() && version->literal == "latest") {
       diagnostics.warning(entry.value.place, fmt::format("`latest` pins no version of `{}`", entry.key),
@@ -105,11 +103,16 @@ std::optional<Document> read_configuration(const Target& target, PlanContext& co
 }  // namespace
 
 std::string_view DevcontainerRule::description() const {
-  return "writes a devcontainer.json with its image pinned";
+  return "Writes a devcontainer.json with its image pinned";
 }
 
 std::span<const KeySpec> DevcontainerRule::keys() const {
   return key_list;
+}
+
+std::span<const std::string_view> DevcontainerRule::one_of() const {
+  static constexpr std::array<std::string_view, 2> names = {"template", "config"};
+  return names;
 }
 
 std::span<const std::string_view> DevcontainerRule::values() const {

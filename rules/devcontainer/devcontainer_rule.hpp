@@ -12,6 +12,7 @@ class DevcontainerRule final : public Rule {
   [[nodiscard]] std::string_view name() const override { return "devcontainer"; }
   [[nodiscard]] std::string_view description() const override;
   [[nodiscard]] std::span<const KeySpec> keys() const override;
+  [[nodiscard]] std::span<const std::string_view> one_of() const override;
   [[nodiscard]] std::span<const std::string_view> values() const override;
   // Renders the document: what is left to `resolve` are the values of other nodes.
   void plan(const Target& target, PlanContext& context, Node& node) const override;

@@ -20,15 +20,17 @@ namespace {
 constexpr std::array<std::string_view, 4> builders = {"auto", "docker", "buildah", "podman"};
 
 constexpr std::array image_keys = {
-    KeySpec{.name = "dockerfile", .type = KeyType::string, .description = "The Dockerfile; `Dockerfile` when absent"},
+    KeySpec{
+        .name = "dockerfile", .type = KeyType::string, .description = "The Dockerfile", .standard = "\"Dockerfile\""},
     KeySpec{.name = "context",
             .type = KeyType::string,
-            .description = "The directory that COPY and ADD read from; the workspace when absent"},
+            .description = "The directory that COPY and ADD read from; `dir` when absent",
+            .standard = "\".\""},
     KeySpec{.name = "target", .type = KeyType::string, .description = "The stage to build; the last one when absent"},
     KeySpec{.name = "platform", .type = KeyType::string, .description = "What to build for, such as `linux/arm64`"},
     KeySpec{.name = "args", .type = KeyType::string_table, .description = "Values for the ARG instructions"},
     KeySpec{.name = "contexts",
-            .type = KeyType::string_table,
+            .type = KeyType::text_table,
             .description =
                 "Names that FROM, COPY --from and RUN --mount use for images of other nodes, each with its label"},
     KeySpec{.name = "labels", .type = KeyType::string_table, .description = "Labels for the image's configuration"},
@@ -37,8 +39,12 @@ constexpr std::array image_keys = {
         .name = "builder",
         .type = KeyType::choice,
         .description = "The program that builds; `auto` is docker where its daemon answers, else buildah, else podman",
-        .choices = builders},
-    KeySpec{.name = "push", .type = KeyType::boolean, .description = "Whether the tags are pushed to their registries"},
+        .choices = builders,
+        .standard = "\"auto\""},
+    KeySpec{.name = "push",
+            .type = KeyType::boolean,
+            .description = "Whether the tags are pushed to their registries",
+            .standard = "false"},
     KeySpec{
         .name = "archive", .type = KeyType::literal, .description = "Writes the image as an OCI archive to this file"},
 };

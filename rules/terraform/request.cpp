@@ -12,14 +12,19 @@ constexpr std::array<std::string_view, 4> action_names = {"validate", "plan", "a
 constexpr std::array<std::string_view, 3> approval_names = {"manual", "no-destroy", "auto"};
 
 constexpr std::array terraform_key_list = {
-    KeySpec{"workspace", KeyType::literal, "the Terraform workspace; made when it does not exist"},
-    KeySpec{"vars", KeyType::any_table, "values of input variables; they win over `var-files`"},
-    KeySpec{"var-files", KeyType::strings, "files with values of input variables, relative to `dir`; later ones win"},
-    KeySpec{"backend-config", KeyType::string_table, "settings of the backend that its block leaves open"},
-    KeySpec{"action", KeyType::choice, "what to do; `apply` when absent", action_names},
-    KeySpec{"approve", KeyType::choice, "which changes are applied without asking; `no-destroy` when absent",
-            approval_names},
-    KeySpec{"exports", KeyType::strings, "outputs of the root module that other nodes may refer to"},
+    KeySpec{"workspace",
+            KeyType::literal,
+            "The Terraform workspace; made when it does not exist",
+            {},
+            false,
+            "\"default\""},
+    KeySpec{"vars", KeyType::any_table, "Values of input variables; they win over `var-files`"},
+    KeySpec{"var-files", KeyType::strings, "Files with values of input variables, relative to `dir`; later ones win"},
+    KeySpec{"backend-config", KeyType::string_table, "Settings of the backend that its block leaves open"},
+    KeySpec{"action", KeyType::choice, "What to do", action_names, false, "\"apply\""},
+    KeySpec{"approve", KeyType::choice, "Which changes are applied without asking", approval_names, false,
+            "\"no-destroy\""},
+    KeySpec{"exports", KeyType::strings, "Outputs of the root module that other nodes may refer to"},
 };
 
 template <class Names>

@@ -263,7 +263,7 @@ Result<StateVersion> pulled_state(const Node& node, const TerraformRequest& requ
 }  // namespace
 
 std::string_view TerraformRule::description() const {
-  return "validates, plans, applies or destroys a Terraform module";
+  return "Validates, plans, applies or destroys a Terraform module";
 }
 
 std::span<const KeySpec> TerraformRule::keys() const {
