@@ -172,8 +172,13 @@ class NullListener final : public EventListener {
 
 PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, SourceMap& sources,
                               Diagnostics& diagnostics) {
-  PlannedPipeline planned;
   WorkspaceWorld world(workspace);
+  return plan_pipeline(workspace, world, options, sources, diagnostics);
+}
+
+PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const LoadOptions& options,
+                              SourceMap& sources, Diagnostics& diagnostics) {
+  PlannedPipeline planned;
   const std::vector<RuleKeys> rules = rule_keys();
   planned.pipeline = load_pipeline(options, rules, world, sources, diagnostics);
   if (diagnostics.has_errors()) return planned;

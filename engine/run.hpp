@@ -21,6 +21,9 @@ struct PlannedPipeline {
 // Reads, plans and links. Usable only when `diagnostics` has no errors.
 [[nodiscard]] PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, SourceMap& sources,
                                             Diagnostics& diagnostics);
+// The same with the pipeline file and all that it names read through `world`.
+[[nodiscard]] PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const LoadOptions& options,
+                                            SourceMap& sources, Diagnostics& diagnostics);
 
 // Asked between nodes, from any thread: whether the user wants the run to end.
 class StopSignal {

@@ -56,6 +56,8 @@ Result<bool> Rule::probe(const Node&, const Target&, const ActionResult&, Resolv
   return true;
 }
 
+void Rule::draft(const Folder&, Draft&) const {}
+
 Verdict Rule::review(const Node&, const Target&, const Run&, std::size_t) const {
   return {};
 }

@@ -1,6 +1,6 @@
-// A rule turns targets into nodes and nodes into actions. It has four verbs (plan, resolve, collect, probe) and one
-// more for actions that must be looked at half-way (review). No rule starts a process or writes a file: it says what
-// is to be run, and the engine runs it.
+// A rule turns targets into nodes and nodes into actions. It has four verbs (plan, resolve, collect, probe), one more
+// for actions that must be looked at half-way (review), and one for `trilock init` (draft). No rule starts a process or
+// writes a file: it says what is to be run, and the engine runs it.
 //
 // Thread rule: rules have no state; every verb may be called from any thread at once.
 #pragma once
@@ -87,6 +87,9 @@ struct Collected {
   std::vector<Field> witness;
 };
 
+struct Folder;  // rules/draft.hpp
+struct Draft;
+
 class Rule {
  public:
   virtual ~Rule() = default;
@@ -116,6 +119,10 @@ class Rule {
 
   // Called after each process with `review` set; `index` is its place in Action::processes.
   virtual Verdict review(const Node& node, const Target& target, const Run& run, std::size_t index) const;
+
+  // Adds nodes for what is in the folder, and says what it found and what it could not make use of. Rules are asked in
+  // the order of the registry and see what those before them added.
+  virtual void draft(const Folder& folder, Draft& draft) const;
 };
 
 // Every rule there is, in the order in which help and docs list them. rules/registry.cpp

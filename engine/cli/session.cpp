@@ -14,14 +14,6 @@
 namespace trilock::cli {
 namespace {
 
-Result<std::string> working_directory(const Invocation& invocation) {
-  const std::string wanted = invocation.directory.empty() ? "." : invocation.directory;
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::canonical(wanted, error);
-  if (error) return fail_errno(fmt::format("cannot work in `{}`", wanted), error.value());
-  return path.string();
-}
-
 // The folder and the name of the pipeline file; both from `--file` when it is given.
 Result<std::pair<std::string, std::string>> find_pipeline(const Invocation& invocation, const std::string& cwd) {
   if (!invocation.file.empty()) {
@@ -33,8 +25,8 @@ Result<std::pair<std::string, std::string>> find_pipeline(const Invocation& invo
   }
   std::string root = find_workspace(cwd);
   if (root.empty())
-    return fail(ErrorKind::not_found, fmt::format("no `trilock.toml` in `{}` or any folder above it", cwd),
-                "write one, or name a pipeline with `--file`");
+    return fail(ErrorKind::not_found, fmt::format("no `trilock.toml` in `{}` or a folder above it, up to `/`", cwd),
+                "`trilock init` writes a first one from what is in the folder; `--file` names another");
   return std::pair{std::move(root), std::string("trilock.toml")};
 }
 
@@ -86,6 +78,14 @@ Diagnostics without_secrets(const Diagnostics& diagnostics, const Pipeline& pipe
 }
 
 }  // namespace
+
+Result<std::string> working_directory(const Invocation& invocation) {
+  const std::string wanted = invocation.directory.empty() ? "." : invocation.directory;
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::canonical(wanted, error);
+  if (error) return fail_errno(fmt::format("cannot work in `{}`", wanted), error.value());
+  return path.string();
+}
 
 void print_error(const Error& error) {
   fmt::print(stderr, "error: {}\n", error.message);

@@ -25,6 +25,9 @@ struct Session {
   std::vector<Error> errors;  // that have been printed
 };
 
+// The folder that the command works in, absolute and without symlinks.
+[[nodiscard]] Result<std::string> working_directory(const Invocation& invocation);
+
 // 0, or the exit code to end with.
 [[nodiscard]] int open_workspace(const Invocation& invocation, Workspace::State state, Session& session);
 [[nodiscard]] int load(const Invocation& invocation, Session& session);

@@ -18,6 +18,7 @@ class DevcontainerRule final : public Rule {
   void plan(const Target& target, PlanContext& context, Node& node) const override;
   Result<Action> resolve(const Node& node, const Target& target, ResolveContext& context) const override;
   Result<Collected> collect(const Node& node, const Action& action, const Run& run) const override;
+  void draft(const Folder& folder, Draft& draft) const override;  // devcontainer_draft.cpp
 };
 
 }  // namespace trilock

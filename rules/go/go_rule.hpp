@@ -15,6 +15,7 @@ class GoRule final : public Rule {
   void plan(const Target& target, PlanContext& context, Node& node) const override;
   Result<Action> resolve(const Node& node, const Target& target, ResolveContext& context) const override;
   Result<Collected> collect(const Node& node, const Action& action, const Run& run) const override;
+  void draft(const Folder& folder, Draft& draft) const override;  // go_draft.cpp
 };
 
 }  // namespace trilock

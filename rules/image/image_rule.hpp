@@ -21,6 +21,7 @@ class ImageRule final : public Rule {
   // Whether the image and all its tags are in the store that it was built in.
   Result<bool> probe(const Node& node, const Target& target, const ActionResult& result,
                      ResolveContext& context) const override;
+  void draft(const Folder& folder, Draft& draft) const override;  // image_draft.cpp
 };
 
 }  // namespace trilock

@@ -22,6 +22,7 @@ class TerraformRule final : public Rule {
   // Whether the state still has the lineage and serial that the node left it with.
   Result<bool> probe(const Node& node, const Target& target, const ActionResult& result,
                      ResolveContext& context) const override;
+  void draft(const Folder& folder, Draft& draft) const override;  // terraform_draft.cpp
 };
 
 }  // namespace trilock
