@@ -59,8 +59,9 @@ class ValueCheck {
   }
 
  private:
-  void wrong_type(std::string_view expected, const Config& value) {
-    diagnostics_.error(value.place, fmt::format("`{}`: expected {}, found {}", key_, expected, describe(value.type())));
+  void wrong_type(std::string_view expected, const Config& value, std::string help = {}) {
+    diagnostics_.error(value.place, fmt::format("`{}`: expected {}, found {}", key_, expected, describe(value.type())),
+                       std::move(help));
   }
 
   void string(const Config& value, std::string_view expected) {
@@ -102,7 +103,9 @@ class ValueCheck {
     for (const ConfigEntry& entry : table->entries) {
       const std::string name = fmt::format("{}.{}", parent, entry.key);
       key_ = name;
-      if (!fits(entry.value.type())) wrong_type(expected, entry.value);
+      const ConfigType type = entry.value.type();
+      const bool number = type == ConfigType::floating || type == ConfigType::integer;
+      if (!fits(type)) wrong_type(expected, entry.value, number ? "a number loses digits: write it in quotes" : "");
     }
     key_ = parent;
   }

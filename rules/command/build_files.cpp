@@ -154,6 +154,22 @@ std::vector<std::string> rule_names(std::string_view line, std::string_view& res
   return names;
 }
 
+// What stands behind the colon, up to the recipe, a comment, or what is for the order only; not variables of the
+// target.
+std::vector<std::string> prerequisites(std::string_view rest) {
+  std::vector<std::string> words;
+  if (rest.starts_with(':')) rest.remove_prefix(1);
+  if (rest.contains('=')) return words;
+  std::string_view left = trimmed(rest.substr(0, rest.find_first_of("#;|\\")));
+  while (!left.empty()) {
+    const std::size_t blank = std::min(left.find_first_of(" \t"), left.size());
+    const std::string_view word = left.substr(0, blank);
+    if (is_plain(word) && !word.contains('%')) words.emplace_back(word);
+    left = trimmed(left.substr(blank));
+  }
+  return words;
+}
+
 }  // namespace
 
 std::vector<BuildTarget> taskfile_targets(std::string_view text) {
@@ -177,13 +193,7 @@ std::vector<BuildTarget> makefile_targets(std::string_view text) {
       BuildTarget target{.name = name, .description = comment, .sources = {}, .results = {}};
       const std::size_t help = rest.find("## ");
       if (help != rest.npos) target.description = std::string(trimmed(rest.substr(help + 3)));
-      std::string_view left = trimmed(rest.substr(0, rest.find_first_of("#;|")));
-      while (!left.empty()) {
-        const std::size_t blank = std::min(left.find_first_of(" \t"), left.size());
-        if (is_plain(left.substr(0, blank)) && !left.substr(0, blank).contains('%'))
-          target.sources.emplace_back(left.substr(0, blank));
-        left = trimmed(left.substr(blank));
-      }
+      target.sources = prerequisites(rest);
       targets.push_back(std::move(target));
     }
     if (!names.empty() || line.empty()) comment.clear();

@@ -93,6 +93,9 @@ pipeline_case() { # accepts|refuses, what; the pipeline on standard input
 pipeline_case refuses 'an unknown table' <<<'[images.x]'
 pipeline_case refuses 'an unknown key outside of a table' <<<'name = "x"'
 pipeline_case refuses 'an unknown key of a node' <<<$'[command.x]\nrun = ["true"]\nimputs = ["a"]'
+for rule in image devcontainer terraform go; do
+  pipeline_case refuses "an unknown key of $rule" <<<"[defaults.$rule]"$'\nno-such-key = 1'
+done
 pipeline_case refuses 'a key of another rule' <<<$'[command.x]\nrun = ["true"]\ndockerfile = "Dockerfile"'
 pipeline_case refuses 'a node that is no table' <<<$'[command]\nrun = ["true"]'
 pipeline_case refuses 'a name that is none' <<<$'[command."a b"]\nrun = ["true"]'

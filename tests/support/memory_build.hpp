@@ -32,7 +32,8 @@ class MemoryBuild {
   std::vector<Forecast> look();
 
   [[nodiscard]] Outcome outcome(const std::string& label) const { return reports.at(label).outcome; }
-  void forget_state();  // as if `.trilock` had been deleted
+  std::unique_ptr<Workspace> open();  // for what is no run
+  void forget_state();                // as if `.trilock` had been deleted
 
   MemoryDisk disk;
   std::map<std::string, NodeReport> reports;
@@ -48,7 +49,6 @@ class MemoryBuild {
   class Runner;
   class Listener;
   bool plan(Workspace& workspace, PlannedPipeline& planned);
-  std::unique_ptr<Workspace> open();
 
   std::unique_ptr<StateDb> db_;
   std::unique_ptr<ProcessRunner> runner_;

@@ -19,6 +19,7 @@ constexpr KeySpec rule_keys[] = {
     {"names", KeyType::literals, ""},
     {"template", KeyType::string_or_list, ""},
     {"args", KeyType::string_table, ""},
+    {"tools", KeyType::text_table, ""},
     {"push", KeyType::boolean, ""},
     {"builder", KeyType::choice, "", builders},
     {"config", KeyType::any_table, ""},
@@ -62,6 +63,7 @@ packages = ["./...", "b"]
 names = []
 template = "t"
 args = { A = "1", B = 2, C = 2.5, D = true }
+tools = { gopls = "v0.16.1" }
 push = false
 builder = "buildah"
 config = { any = [1, { x = 1979-05-27 }] }
@@ -80,7 +82,7 @@ weight = 2
 timeout = "1h30m"
 retries = 0
 cache = "local"
-sandbox = true
+sandbox = false
 dir = "sub"
 )") == Lines{});
   CHECK(of_rule("template = ['a', 'b']\noutputs = ['x']\ncache = true") == Lines{});
@@ -121,7 +123,13 @@ TEST_CASE("wrong types name the key and what was found") {
   CHECK(of_node("outputs = [1]") == Lines{"1:12 `outputs`: expected a string, found an integer"});
   CHECK(of_node("timeout = 10") == Lines{"1:11 `timeout`: expected a duration, found an integer"});
   CHECK(of_node("cache = 1") == Lines{"1:9 `cache`: expected `true`, `\"local\"` or `false`, found an integer"});
-  CHECK(of_node("sandbox = 'strict'") == Lines{"1:11 `sandbox`: expected a boolean, found a string"});
+  CHECK(of_rule("tools = { a = 'x', b = 1.10 }") ==
+        Lines{"2:24 `tools.b`: expected a string, found a float (a number loses digits: write it in quotes)"});
+  CHECK(of_rule("tools = ['a']") == Lines{"2:9 `tools`: expected a table, found an array"});
+  CHECK(of_node("sandbox = true") ==
+        Lines{"1:11 `sandbox = true`: this version of trilock has no sandbox (remove it: what a node reads is what it "
+              "declares, but nothing hides the rest from it)"});
+  CHECK(of_node("sandbox = 'strict'") == Lines{"1:11 `sandbox`: expected `false`, found a string"});
 }
 
 TEST_CASE("values that are not allowed") {
