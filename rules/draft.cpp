@@ -49,6 +49,7 @@ class Lister {
       break;
     }
     std::ranges::sort(folder_.files);
+    std::ranges::sort(folder_.left_out, {}, &DraftRemark::path);
   }
 
  private:

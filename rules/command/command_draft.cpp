@@ -37,7 +37,7 @@ class Drafter {
   void run() {
     for (const std::string& path : folder_.files) {
       const std::string_view name = file_name(path);
-      if (is_one_of(name, linter_files)) add_linter(path);
+      if (is_one_of(name, linter_files)) add_linters(path);
       if (is_one_of(name, compose_names))
         draft_.left_out.push_back({path, "a compose file; trilock starts no services"});
       if (path.contains('/') && (is_one_of(name, taskfile_names) || is_one_of(name, makefile_names)))
@@ -57,14 +57,21 @@ class Drafter {
     std::vector<std::string> outputs;  // its own
   };
 
-  void add_linter(const std::string& path) {
+  // One for the module beside the configuration, or for each below it: that is where golangci-lint finds it from.
+  void add_linters(const std::string& path) {
     const std::string dir = parent_path(path);
+    if (folder_.has(dir.empty() ? "go.mod" : dir + "/go.mod")) return add_linter(path, dir);
+    for (const std::string& file : folder_.files)
+      if (file_name(file) == "go.mod" && lies_below(file, dir)) add_linter(path, parent_path(file));
+  }
+
+  void add_linter(const std::string& path, const std::string& dir) {
     const std::string prefix = dir.empty() ? "" : dir + "/";
     std::vector<std::string> inputs = {"**/*.go"};
     for (const std::string_view file : {"go.mod", "go.sum"})
       if (folder_.has(prefix + std::string(file))) inputs.emplace_back(file);
-    inputs.emplace_back(file_name(path));
-    DraftNode& node = draft_.add("command", dir.empty() ? "lint" : "lint-" + valid_name(dir, "dir"));
+    inputs.push_back(quote_pattern(relative_to(dir, path)));
+    DraftNode& node = draft_.add("command", dir.empty() ? "lint" : "lint-" + valid_name(file_name(dir), "module"));
     node.set("description", "\"golangci-lint\"");
     if (!dir.empty()) node.set("dir", toml_text(dir));
     node.set("run", R"(["golangci-lint", "run", "./..."])");

@@ -127,6 +127,7 @@ class Drafter {
       write_configuration(path, output, std::move(configuration), node);
     }
     node.set("output", toml_text(output));
+    draft_.outputs.push_back(output);
     draft_.found.push_back({path, image.empty() ? "devcontainer" : fmt::format("devcontainer on {}", image)});
   }
 
@@ -247,6 +248,7 @@ class Drafter {
     const auto image = std::ranges::find(draft_.nodes, "image", &DraftNode::rule);
     if (image != draft_.nodes.end() && image->switched_on)
       node.set("image", toml_reference(fmt::format("${{{}.ref}}", image->label())));
+    draft_.outputs.emplace_back(".devcontainer/devcontainer.json");
     draft_.found.push_back({path, "template of a devcontainer.json"});
   }
 

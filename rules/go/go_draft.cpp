@@ -93,11 +93,14 @@ class Drafter {
 
   void run() {
     for (const std::string& path : folder_.files)
-      if (file_name(path) == "go.mod") add_module(path);
+      if (file_name(path) == "go.mod" && is_matched(path, "")) add_module(path);
     read_workspace_file();
     for (const std::string& path : folder_.files)
       if (path.ends_with(".go") && !file_name(path).starts_with('_') && !file_name(path).starts_with('.'))
         add_source(path);
+    for (const Module& module : modules_)
+      for (const auto& [dir, package] : module.packages)
+        if (package.program) ++named_[name_of_program(module, dir)];
     for (const Module& module : modules_) add_nodes(module);
   }
 
@@ -150,10 +153,27 @@ class Drafter {
     if (!name.empty()) owner->packages[dir].program |= name == "main";
   }
 
+  // The last part of its directory where that says which module is meant, else all of it.
+  [[nodiscard]] std::string short_name(const Module& module) const {
+    const auto same = [&](const Module& other) { return file_name(other.dir) == file_name(module.dir); };
+    const bool unique = std::ranges::count_if(modules_, same) == 1;
+    return valid_name(unique ? file_name(module.dir) : module.dir, "module");
+  }
+
+  // Of the binary, as `go install` would call it.
+  static std::string name_of_program(const Module& module, const std::string& dir) {
+    return valid_name(dir == module.dir ? last_element(module.path) : file_name(dir), "program");
+  }
+
+  // Of the node: with the module in front where several have a program of that name.
+  [[nodiscard]] std::string node_of_program(const Module& module, const std::string& name) const {
+    if (named_.at(name) > 1 && !module.dir.empty()) return fmt::format("{}-{}", short_name(module), name);
+    return name == "vet" || name == "test" || name == "race" ? "build-" + name : name;
+  }
+
   DraftNode& add(const Module& module, std::string_view name, std::string_view kind, std::string_view description) {
     const bool only_one = module.dir.empty() || modules_.size() == 1;
-    const std::string suffix = only_one ? "" : "-" + valid_name(module.dir, "module");
-    DraftNode& node = draft_.add("go", fmt::format("{}{}", name, suffix));
+    DraftNode& node = draft_.add("go", only_one ? std::string(name) : fmt::format("{}-{}", name, short_name(module)));
     node.set("description", toml_text(fmt::format("{}, module {}", description, module.path)));
     node.set("kind", toml_text(kind));
     if (!module.dir.empty()) node.set("dir", toml_text(module.dir));
@@ -194,10 +214,10 @@ class Drafter {
             {dir, fmt::format("only the first {} programs of a module are written down", max_programs)});
         break;
       }
-      const bool top = dir == module.dir;
-      const std::string name = valid_name(top ? program_name(module.path) : file_name(dir), "program");
-      const std::string pattern = top ? "." : "./" + dir.substr(module.dir.empty() ? 0 : module.dir.size() + 1);
-      DraftNode& node = draft_.add("go", name == "vet" || name == "test" || name == "race" ? "build-" + name : name);
+      const std::string name = name_of_program(module, dir);
+      const std::string pattern =
+          dir == module.dir ? "." : "./" + dir.substr(module.dir.empty() ? 0 : module.dir.size() + 1);
+      DraftNode& node = draft_.add("go", node_of_program(module, name));
       node.set("description", toml_text(fmt::format("the program {}", name)));
       node.set("kind", "\"build\"");
       if (!module.dir.empty()) node.set("dir", toml_text(module.dir));
@@ -212,8 +232,8 @@ class Drafter {
     return programs;
   }
 
-  // What `go install` would call it: the last element of the path, a major version left out.
-  static std::string_view program_name(std::string_view path) {
+  // Of a module's path, a major version left out.
+  static std::string_view last_element(std::string_view path) {
     const std::string_view last = file_name(path);
     const bool is_version =
         last.size() > 1 && last[0] == 'v' && last.find_first_not_of("0123456789", 1) == std::string_view::npos;
@@ -233,6 +253,7 @@ class Drafter {
   const Folder& folder_;
   Draft& draft_;
   std::vector<Module> modules_;
+  std::map<std::string, int> named_;  // how many programs have a name
 };
 
 }  // namespace

@@ -26,13 +26,14 @@ bool is_dockerfile(std::string_view name) {
   return false;
 }
 
-// "docker/base.Dockerfile" -> "base", "api/Dockerfile" -> "api", "Dockerfile" -> the project.
-std::string node_name(const std::string& path, const std::string& project) {
+// "docker/base.Dockerfile" -> "base", "services/api/Dockerfile" -> "api", or "services-api" with `whole_path`,
+// "Dockerfile" -> the project.
+std::string node_name(const std::string& path, const std::string& project, bool whole_path) {
   std::string name(file_name(path));
   for (const std::string_view word : {"Dockerfile", "Containerfile"}) {
     if (name == word) {
       const std::string dir = parent_path(path);
-      return dir.empty() ? project : valid_name(dir, project);
+      return dir.empty() ? project : valid_name(whole_path ? dir : file_name(dir), project);
     }
     if (name.starts_with(word)) return valid_name(name.substr(word.size() + 1), project);
     if (name.ends_with(word)) return valid_name(name.substr(0, name.size() - word.size() - 1), project);
@@ -144,7 +145,9 @@ class Drafter {
       draft_.left_out.push_back({path, fmt::format("line {}: {}", problems.front().line, problems.front().message)});
       return;
     }
-    DraftNode& node = draft_.add("image", node_name(path, draft_.project));
+    const std::string name = node_name(path, draft_.project, false);
+    const bool taken = draft_.node("image." + name) != nullptr;
+    DraftNode& node = draft_.add("image", taken ? node_name(path, draft_.project, true) : name);
     node.set("description", toml_text(fmt::format("the image of {}", path)));
     if (path != "Dockerfile") node.set("dockerfile", toml_text(path));
     set_context(path, file, node);

@@ -103,11 +103,29 @@ file broken/go.mod <<<$'this is no go.mod'
 file broken/x.go <<<$'package x'
 file hollow/go.mod <<<$'module example.com/hollow'
 init_all 'a workspace of Go'
-expect_equal 'a workspace of Go: nodes of each module' 'go.api go.test-lib-core go.vet-api go.vet-lib-core go.vet-tools' "$nodes"
+expect_equal 'a workspace of Go: nodes of each module' 'go.api go.test-core go.vet-api go.vet-core go.vet-tools' "$nodes"
 expect_contains 'a workspace of Go: the broken module is named' 'broken/go.mod: has no `module` line' "$left"
 expect_contains 'a workspace of Go: the empty module is named' 'hollow/go.mod: module `example.com/hollow` has no packages' "$left"
 run_json
-expect_ran 'a workspace of Go: runs, the module outside of it too' go.api go.test-lib-core go.vet-api go.vet-lib-core go.vet-tools
+expect_ran 'a workspace of Go: runs, the module outside of it too' go.api go.test-core go.vet-api go.vet-core go.vet-tools
+
+# --- services of one repository ---
+folder services
+file go.work <<<$'go 1.19\nuse ./services/auth\nuse ./services/mail'
+for service in auth mail; do
+  file services/$service/go.mod <<<"module example.com/$service"$'\n\ngo 1.19'
+  file services/$service/cmd/server/main.go <<<$'package main\n\nfunc main() {}'
+  file services/$service/Dockerfile <<<$'FROM scratch\nCOPY go.mod /'
+done
+file .golangci.yml <<<'version: "2"'
+file .devcontainer/devcontainer.json <<<'{"image": "debian:12"}'
+init_all 'services'
+expect_equal 'services: nodes have the names of their services' \
+  'command.lint-auth command.lint-mail devcontainer.dev go.auth-server go.mail-server go.vet-auth go.vet-mail image.auth image.mail' "$nodes"
+expect_contains 'services: the linter of a service reads the configuration above' \
+  'inputs = ["**/*.go", "go.mod", "../../.golangci.yml", "!bin/auth-server"]' "$text"
+run_json go image devcontainer
+expect_ran 'services: run' devcontainer.dev go.auth-server go.mail-server go.vet-auth go.vet-mail image.auth image.mail
 
 # --- a Dockerfile with stages and arguments ---
 folder stages
@@ -311,15 +329,17 @@ file 'my app/go.mod' <<<$'module "example.com/my-app"\n\ngo 1.19'
 file 'my app/cmd/w_1/main.go' <<<$'package main\n\nfunc main() {}'
 file 'тест/main.tf' <<<'output "x" { value = 1 }'
 file '[x]/.golangci.toml' </dev/null
+file '[x]/go.mod' <<<$'module example.com/x\n\ngo 1.19'
+file '[x]/x.go' <<<'package x'
 file '${y}/Dockerfile' <<<'FROM scratch'
 file $'tab\there/Dockerfile' <<<'FROM scratch'
 file $'not-utf8-\xff/Dockerfile' <<<'FROM scratch'
 init_all 'strange names'
 expect_equal 'strange names: names of nodes' \
-  'command.lint-x go.vet go.w_1 image.my-app image.tab-here image.y terraform.main' "$nodes"
+  'command.lint-x go.vet-my-app go.vet-x go.w_1 image.my-app image.tab-here image.y terraform.main' "$nodes"
 expect_equal 'strange names: the pipeline' 'name = "a-b-n-x"' "$(grep '^name' trilock.toml)"
 run_json go 'image.y'
-expect_ran 'strange names: run' go.vet go.w_1 image.y
+expect_ran 'strange names: run' go.vet-my-app go.vet-x go.w_1 image.y
 
 # --- what cannot be read ---
 folder unreadable
