@@ -31,7 +31,7 @@ class DraftWorld final : public PipelineWorld {
   const std::string& text_;
 };
 
-// Marks what has errors. False when there is none, or none that belongs to a node or a variable.
+// Marks what has errors. False when nothing more was marked.
 bool refuse_faulty(Workspace& workspace, const DraftText& written, Refusals& refused) {
   SourceMap sources;
   Diagnostics diagnostics;
@@ -44,9 +44,14 @@ bool refuse_faulty(Workspace& workspace, const DraftText& written, Refusals& ref
     const std::uint32_t line = diagnostic.place.line;
     if (diagnostic.severity != Severity::error || line == 0 || line > written.lines.size()) continue;
     const DraftText::Owner& owner = written.lines[line - 1];
-    if (owner.var) refused.vars[*owner.var] = true;
-    if (owner.node && refused.nodes[*owner.node].empty()) refused.nodes[*owner.node] = diagnostic.message;
-    any = any || owner.var || owner.node;
+    if (owner.var && !refused.vars[*owner.var]) {
+      refused.vars[*owner.var] = true;
+      any = true;
+    }
+    if (owner.node && refused.nodes[*owner.node].empty()) {
+      refused.nodes[*owner.node] = diagnostic.message;
+      any = true;
+    }
   }
   return any;
 }

@@ -117,6 +117,7 @@ int init_command(const Invocation& invocation) {
     print_error(workspace.error());
     return exit_environment;
   }
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
   const FirstPipeline first = draft_pipeline(**workspace);
   if (const Status written = write_new(path, first.text); !written) {
     print_error(written.error());
