@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cache/glob.hpp"
 #include "cache/outputs.hpp"
 #include "engine/resolver.hpp"
 #include "rules/rule.hpp"
@@ -68,17 +69,32 @@ void add_environment(const RunState& state, const Node& node, const Target& targ
   for (const auto& [name, value] : target.env_read) action.fields.push_back({"env." + name, value});
 }
 
+}  // namespace
+
+std::vector<InputPattern> present_inputs(std::span<const InputPattern> inputs, SourceTree& tree) {
+  std::vector<InputPattern> present;
+  for (const InputPattern& input : inputs)
+    if (input.exclude || !is_literal_pattern(input.pattern) || tree.exists(input.pattern)) present.push_back(input);
+  return present;
+}
+
+namespace {
+
 Status add_selected_inputs(RunState& state, const Node& node, Action& action) {
   std::vector<std::string> own;
   own.reserve(node.outputs.size());
   for (const OutputSpec& output : node.outputs) own.push_back(output.path);
-  Result<std::vector<std::string>> selected = state.tree.select(node.inputs, own);
+  Result<std::vector<std::string>> selected = state.comparing
+                                                  ? state.tree.select(present_inputs(node.inputs, state.tree), own)
+                                                  : state.tree.select(node.inputs, own);
   if (!selected) return std::unexpected(selected.error());
   action.inputs.insert(action.inputs.end(), selected->begin(), selected->end());
   std::sort(action.inputs.begin(), action.inputs.end());
   action.inputs.erase(std::unique(action.inputs.begin(), action.inputs.end()), action.inputs.end());
   return {};
 }
+
+}  // namespace
 
 Result<InputState> look_at(SourceTree& tree, const std::string& path) {
   const Result<FileStat> stat = tree.stat(path);
@@ -103,6 +119,8 @@ Result<InputState> look_at(SourceTree& tree, const std::string& path) {
   input.content = *digest;
   return input;
 }
+
+namespace {
 
 std::string digest_of_outputs(const ActionResult& result, std::string_view below) {
   FastHasher hasher;
@@ -292,7 +310,7 @@ Decision decide(RunState& state, NodeId id) {
   Decision decision;
   if (skip_for_dependencies(state, id, decision)) return decision;
   Resolver resolver(state, id);
-  if (skip_for_condition(state.graph.node(id), resolver, decision)) return decision;
+  if (!state.comparing && skip_for_condition(state.graph.node(id), resolver, decision)) return decision;
   if (Status complete = complete_action(state, id, resolver, decision); !complete) {
     decision.next = Next::fail;
     decision.error = complete.error();

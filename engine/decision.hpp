@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,12 @@ struct Decision {
 
 // All nodes that `id` depends on must be finished.
 [[nodiscard]] Decision decide(RunState& state, NodeId id);
+
+// The patterns without those that name a file which does not exist.
+[[nodiscard]] std::vector<InputPattern> present_inputs(std::span<const InputPattern> inputs, SourceTree& tree);
+
+// An input as it counts for a key: a path of the workspace that is a file, a symlink or a directory.
+[[nodiscard]] Result<InputState> look_at(SourceTree& tree, const std::string& path);
 
 [[nodiscard]] KeyMaterial material_of(const RunState& state, const Decision& decision);
 

@@ -66,4 +66,15 @@ class EventListener {
   virtual void run_finished(const RunSummary& summary) = 0;
 };
 
+// For what decides without running; what is of interest may be overridden.
+class SilentListener : public EventListener {
+ public:
+  void run_started(std::int64_t, std::size_t) override {}
+  void node_started(NodeId) override {}
+  void node_output(NodeId, Stream, std::string_view) override {}
+  void node_finished(NodeId, const NodeReport&) override {}
+  void warning(std::string_view) override {}
+  void run_finished(const RunSummary&) override {}
+};
+
 }  // namespace trilock

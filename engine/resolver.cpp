@@ -53,6 +53,7 @@ std::vector<std::string> Resolver::find_executables(const std::string& name) {
 
 Result<Tool> Resolver::tool(const std::string& name) {
   const std::string path = state_.executables.find(name);
+  if (path.empty() && state_.comparing) return Tool{.name = name, .path = {}, .identity = "missing"};
   if (path.empty()) return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", name));
   const Result<FastDigest> digest = state_.tree.digest(path);
   if (!digest) return std::unexpected(digest.error());

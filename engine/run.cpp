@@ -158,16 +158,6 @@ NodeReport not_started(RunState& state, NodeId id, const std::string& failed, bo
 }
 
 // Loses its interest when the run is over.
-class NullListener final : public EventListener {
- public:
-  void run_started(std::int64_t, std::size_t) override {}
-  void node_started(NodeId) override {}
-  void node_output(NodeId, Stream, std::string_view) override {}
-  void node_finished(NodeId, const NodeReport&) override {}
-  void warning(std::string_view) override {}
-  void run_finished(const RunSummary&) override {}
-};
-
 }  // namespace
 
 PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, SourceMap& sources,
@@ -244,7 +234,7 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
 
 std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& planned,
                                const std::vector<NodeId>& selected, const RunOptions& options) {
-  NullListener nobody;
+  SilentListener nobody;
   Stage stage(workspace, planned, selected, options, nobody);
   RunState& state = stage.state;
   const std::vector<bool> wanted = planned.graph.closure(selected);

@@ -61,6 +61,8 @@ struct RunState {
   std::unordered_map<std::string, StoredResult> recorded;  // by label: the last successful results
   std::vector<bool> forced;                                // by node: runs whatever is recorded
   std::vector<FinishedNode> finished;                      // by node
+  // Nothing will run, only fields of keys are wanted: conditions are not asked, tools and named inputs may be missing.
+  bool comparing = false;
 };
 
 }  // namespace trilock

@@ -53,6 +53,17 @@ std::size_t code_point_offset(std::string_view text, std::size_t index) {
   return offset;
 }
 
+std::string valid_utf8(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const CodePoint point = decode_utf8(text);
+    result += point.valid ? text.substr(0, point.size) : std::string_view("\xef\xbf\xbd");
+    text.remove_prefix(point.size);
+  }
+  return result;
+}
+
 std::string escape_controls(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());

@@ -26,6 +26,9 @@ struct CodePoint {
 // The byte offset at which code point number `index`, from 0, starts; the size of `text` when it has fewer.
 [[nodiscard]] std::size_t code_point_offset(std::string_view text, std::size_t index);
 
+// With every invalid byte replaced by U+FFFD.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
 // Control characters (C0, DEL, C1) and invalid bytes as `\xNN`, so that a text can be shown on one line of a terminal.
 [[nodiscard]] std::string escape_controls(std::string_view text);
 
