@@ -53,6 +53,7 @@ class State {
         blobs_(workspace.disk(), workspace.state_dir() + "/none"),
         actions_(workspace.disk(), workspace.state_dir() + "/none"),
         executables_(workspace.environment().path()),
+        secrets_(secrets_of(planned.graph, workspace.environment())),
         run_{.pipeline = planned.pipeline,
              .graph = planned.graph,
              .tree = workspace.tree(),
@@ -64,6 +65,7 @@ class State {
              .environment = workspace.environment(),
              .executables = executables_,
              .events = nobody_,
+             .secrets = secrets_,
              .options = {},
              .scratch_root = {},
              .platform = {},
@@ -82,7 +84,7 @@ class State {
   Result<std::vector<Field>> fields(NodeId id) {
     const Decision decision = decide(run_, id);
     if (!decision.has_key) return std::unexpected(decision.error);
-    std::vector<Field> fields = explain_key(material_of(run_, decision));
+    std::vector<Field> fields = explanation_of(run_, decision);
     add_condition(id, fields);
     return fields;
   }
@@ -108,6 +110,7 @@ class State {
       if (auto input = look_at(tree, path)) inputs.push_back(std::move(*input));
     std::vector<Field> fields = explain_key({.action = action, .inputs = inputs, .upstream = {}, .platform = {}});
     add_condition(id, fields);
+    secrets_.redact(fields);
     return fields;
   }
 
@@ -126,6 +129,7 @@ class State {
   ActionCache actions_;
   Executables executables_;
   SilentListener nobody_;
+  Redactor secrets_;
   RunState run_;
 };
 

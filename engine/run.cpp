@@ -47,15 +47,6 @@ std::vector<std::uint64_t> expected_durations(const Graph& graph, StateDb& db) {
   return expected;
 }
 
-// The values of all secrets of a pipeline: what one node was given may turn up in what another one writes.
-Redactor secrets_of(const Graph& graph, const Environment& environment) {
-  std::vector<EnvVar> secrets;
-  for (const Node& node : graph.nodes())
-    for (const std::string& name : node.secret_env)
-      if (auto value = environment.get(name)) secrets.push_back({name, std::move(*value), EnvClass::secret});
-  return Redactor(secrets);
-}
-
 // What a run counts while its bodies run at once.
 class Tally {
  public:
@@ -157,8 +148,15 @@ NodeReport not_started(RunState& state, NodeId id, const std::string& failed, bo
   return report;
 }
 
-// Loses its interest when the run is over.
 }  // namespace
+
+Redactor secrets_of(const Graph& graph, const Environment& environment) {
+  std::vector<EnvVar> secrets;
+  for (const Node& node : graph.nodes())
+    for (const std::string& name : node.secret_env)
+      if (auto value = environment.get(name)) secrets.push_back({name, std::move(*value), EnvClass::secret});
+  return Redactor(secrets);
+}
 
 PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, SourceMap& sources,
                               Diagnostics& diagnostics) {

@@ -25,6 +25,9 @@ struct PlannedPipeline {
 [[nodiscard]] PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const LoadOptions& options,
                                             SourceMap& sources, Diagnostics& diagnostics);
 
+// The values of all secrets of a pipeline: what one node was given may turn up in what another one writes.
+[[nodiscard]] Redactor secrets_of(const Graph& graph, const Environment& environment);
+
 // Asked between nodes, from any thread: whether the user wants the run to end.
 class StopSignal {
  public:

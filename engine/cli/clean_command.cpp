@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
 #include "schemas/json.hpp"
 
@@ -31,12 +32,8 @@ void remove_outputs(Workspace& workspace, const ActionResult& result, JsonArray&
 
 int clean_command(const Invocation& invocation) {
   Session session;
-  if (const int code = open_workspace(invocation, Workspace::State::use, session); code != 0) return code;
-  const int loaded = load(invocation, session);
-  print_diagnostics(session);
-  if (loaded != 0) return loaded;
   std::vector<NodeId> selected;
-  if (const int code = select(invocation, session, selected); code != 0) return code;
+  if (const int code = prepare(invocation, session, selected); code != 0) return code;
 
   JsonArray removed;
   for (const NodeId id : selected) {
@@ -49,10 +46,9 @@ int clean_command(const Invocation& invocation) {
     if (removed.empty()) fmt::print("nothing to remove\n");
     return exit_done;
   }
-  JsonObject document;
-  document.set("version", 1);
+  JsonObject document = versioned_document();
   document.set("removed", std::move(removed));
-  fmt::print("{}\n", write_json(Json(std::move(document)), 2));
+  print_document(std::move(document));
   return exit_done;
 }
 

@@ -12,6 +12,9 @@
 namespace trilock::cli {
 namespace {
 
+constexpr std::array<std::string_view, 4> output_modes = {"full", "new", "errors", "none"};
+constexpr std::array<std::string_view, 4> graph_formats = {"dot", "mermaid", "json", "svg"};
+
 constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::directory, "-C,--directory", "DIR", "work in DIR instead of the current directory"},
     {FlagId::file, "-f,--file", "FILE", "read FILE instead of the nearest trilock.toml; its folder is the workspace"},
@@ -23,8 +26,9 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::force, "--force", "", "run the named nodes even if nothing changed"},
     {FlagId::dry_run, "-n,--dry-run", "", "say what would run and why, and run nothing"},
     {FlagId::no_wait, "--no-wait", "", "fail at once when another run owns the workspace"},
-    {FlagId::format, "--format", "FORMAT", "dot, mermaid or json (default: dot)"},
-    {FlagId::output, "--output", "MODE", "whose output to print: full, new, errors or none"},
+    {FlagId::output, "--output", "MODE", "whose output to print: full, new, errors or none", output_modes},
+    {FlagId::format, "--format", "FORMAT", "dot, mermaid, json or svg (default: dot)", graph_formats},
+    {FlagId::since, "--since", "REF", "the revision of git to compare with: a commit, a branch, a tag"},
     {FlagId::verbose, "-v,--verbose", "", "print a line for unchanged nodes too"},
 });
 
@@ -33,6 +37,8 @@ constexpr std::array run_flags = {FlagId::jobs,    FlagId::keep_going, FlagId::f
                                   FlagId::var,     FlagId::var_file,   FlagId::directory, FlagId::file};
 constexpr std::array graph_flags = {FlagId::format,   FlagId::json,      FlagId::var,
                                     FlagId::var_file, FlagId::directory, FlagId::file};
+constexpr std::array affected_flags = {FlagId::since,    FlagId::json,      FlagId::var,
+                                       FlagId::var_file, FlagId::directory, FlagId::file};
 constexpr std::array show_flags = {FlagId::json, FlagId::var, FlagId::var_file, FlagId::directory, FlagId::file};
 
 constexpr std::array init_flags = {FlagId::json, FlagId::directory};
@@ -43,11 +49,15 @@ constexpr std::array commands = std::to_array<CommandSpec>({
     {Command::why, "why", "LABEL", "what the key of a node is made of, and what changed since its last run",
      show_flags},
     {Command::graph, "graph", "[LABEL|GLOB]...", "print the graph", graph_flags},
+    {Command::query, "query", "EXPRESSION", "answer a question about the graph: deps(X), rdeps(X), path(A,B)",
+     show_flags},
+    {Command::affected, "affected", "[LABEL|GLOB]...", "nodes whose inputs differ from a git revision", affected_flags},
     {Command::list, "list", "[LABEL|GLOB]...", "list nodes, rules and descriptions", show_flags},
     {Command::check, "check", "", "load and plan the pipeline, run nothing", show_flags},
     {Command::clean, "clean", "[LABEL|GLOB]...", "remove the outputs that nodes made, never sources", show_flags},
     {Command::init, "init", "", "write a first pipeline from what is in the folder", init_flags},
     {Command::schema, "schema", "", "print the JSON Schema of trilock.toml, for editors", schema_flags},
+    {Command::completion, "completion", "bash|zsh|fish", "print the script that completes commands in a shell", {}},
 });
 
 const FlagSpec& spec_of(FlagId id) {
@@ -59,7 +69,7 @@ std::string help_of_all() {
       "trilock locks a Go team's development environment in three places at once: the container\n"
       "image, the devcontainer, and the Terraform that puts it on a machine.\n\n"
       "usage: trilock COMMAND [OPTION]... [LABEL]...\n\ncommands:\n";
-  for (const CommandSpec& command : commands) text += fmt::format("  {:<8} {}\n", command.name, command.summary);
+  for (const CommandSpec& command : commands) text += fmt::format("  {:<11} {}\n", command.name, command.summary);
   text += "\n`trilock COMMAND --help` lists the options of a command. `trilock --version` prints the version.\n";
   return text;
 }
@@ -127,6 +137,9 @@ void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
     case FlagId::output:
       app.add_option(names, to.output);
       break;
+    case FlagId::since:
+      app.add_option(names, to.since);
+      break;
     case FlagId::verbose:
       app.add_flag(names, to.verbose);
       break;
@@ -145,13 +158,19 @@ Status check_values(const Raw& raw, Invocation& to) {
     if (parsed.ec != std::errc() || parsed.ptr != raw.jobs.data() + raw.jobs.size() || to.jobs == 0 || to.jobs > 4096)
       return usage(fmt::format("`{}` is not a number of jobs", raw.jobs), "give a whole number from 1 to 4096");
   }
-  constexpr std::array<std::string_view, 3> formats = {"dot", "mermaid", "json"};
-  if (std::find(formats.begin(), formats.end(), to.format) == formats.end())
-    return usage(fmt::format("unknown format `{}`", to.format), "choose dot, mermaid or json");
-  constexpr std::array<std::string_view, 5> outputs = {"", "full", "new", "errors", "none"};
-  if (std::find(outputs.begin(), outputs.end(), to.output) == outputs.end())
+  if (!to.output.empty() && std::find(output_modes.begin(), output_modes.end(), to.output) == output_modes.end())
     return usage(fmt::format("unknown output mode `{}`", to.output), "choose full, new, errors or none");
+  if (std::find(graph_formats.begin(), graph_formats.end(), to.format) == graph_formats.end())
+    return usage(fmt::format("unknown format `{}`", to.format), "choose dot, mermaid, json or svg");
   if (to.command == Command::why && to.labels.size() != 1) return usage("`trilock why` takes one label");
+  if (to.command == Command::query && to.labels.size() != 1)
+    return usage("`trilock query` takes one expression", "quote it from the shell: `trilock query 'deps(image)'`");
+  if (to.command == Command::affected && to.since.empty())
+    return usage("`trilock affected` needs a revision to compare with", "name it with `--since REF`: `--since HEAD`");
+  constexpr std::array<std::string_view, 3> shells = {"bash", "zsh", "fish"};
+  if (to.command == Command::completion &&
+      (to.labels.size() != 1 || std::find(shells.begin(), shells.end(), to.labels[0]) == shells.end()))
+    return usage("`trilock completion` takes the name of a shell", "choose bash, zsh or fish");
   if (to.command == Command::check && !to.labels.empty()) return usage("`trilock check` takes no labels");
   if (to.command == Command::init && !to.labels.empty()) return usage("`trilock init` takes no labels");
   if (to.command == Command::schema && !to.labels.empty()) return usage("`trilock schema` takes no labels");
@@ -197,11 +216,12 @@ Result<Invocation> parse_command(const CommandSpec& command, std::vector<std::st
 
 }  // namespace
 
-std::span<const FlagSpec> flag_table() {
-  return flags;
-}
 std::span<const CommandSpec> command_table() {
   return commands;
+}
+
+const FlagSpec& flag_spec(FlagId id) {
+  return spec_of(id);
 }
 
 Result<Invocation> parse_command_line(int argc, const char* const* argv) {
@@ -210,6 +230,8 @@ Result<Invocation> parse_command_line(int argc, const char* const* argv) {
     return Invocation{.command = Command::help, .help_text = help_of_all()};
   if (words[0] == "--version")
     return Invocation{.command = Command::help, .help_text = "trilock " TRILOCK_VERSION "\n"};
+  if (words[0] == "__complete")
+    return Invocation{.command = Command::complete, .labels = {words.begin() + 1, words.end()}};
   std::vector<std::string_view> names;
   for (const CommandSpec& command : commands) {
     if (command.name == words[0]) return parse_command(command, {words.begin() + 1, words.end()});
@@ -218,6 +240,15 @@ Result<Invocation> parse_command_line(int argc, const char* const* argv) {
   std::string help = did_you_mean(words[0], names);
   return usage(fmt::format("unknown command `{}`", words[0]),
                help.empty() ? "`trilock` alone lists the commands" : help);
+}
+
+Invocation presumed_invocation(int argc, const char* const* argv) {
+  Invocation presumed;
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    if (i == 1 && std::string_view(argv[i]) == "run") presumed.command = Command::run;
+    if (std::string_view(argv[i]) == "--json") presumed.json = true;
+  }
+  return presumed;
 }
 
 }  // namespace trilock::cli

@@ -17,11 +17,15 @@ enum class Command : std::uint8_t {
   run,
   why,
   graph,
+  query,
+  affected,
   list,
   check,
   clean,
   init,
   schema,
+  completion,
+  complete,  // what the scripts of `completion` call; in no table
 };
 
 enum class FlagId : std::uint8_t {
@@ -38,6 +42,7 @@ enum class FlagId : std::uint8_t {
   format,
   output,
   verbose,
+  since,
 };
 
 struct FlagSpec {
@@ -45,26 +50,27 @@ struct FlagSpec {
   std::string_view names;  // "-j,--jobs"
   std::string_view value;  // "N"; "" for a switch
   std::string_view help;
+  std::span<const std::string_view> choices = {};  // the values that it takes, when they can be counted
 };
 
 struct CommandSpec {
   Command command;
   std::string_view name;
-  std::string_view operands;  // "[LABEL|GLOB]…", "LABEL", ""
+  std::string_view operands;  // "[LABEL|GLOB]…", "LABEL", "bash|zsh|fish", ""
   std::string_view summary;
   std::span<const FlagId> flags;
 };
 
-[[nodiscard]] std::span<const FlagSpec> flag_table();
 [[nodiscard]] std::span<const CommandSpec> command_table();
+[[nodiscard]] const FlagSpec& flag_spec(FlagId id);
 
 // What the user asked for.
 struct Invocation {
   Command command = Command::help;
-  std::string help_text;  // for Command::help
-  std::vector<std::string> labels;
-  std::string directory;  // "" for the current one
-  std::string file;       // "" for the nearest trilock.toml
+  std::string help_text;            // for Command::help
+  std::vector<std::string> labels;  // or what else the operands are: of `query` the expression
+  std::string directory;            // "" for the current one
+  std::string file;                 // "" for the nearest trilock.toml
   bool json = false;
   std::vector<std::pair<std::string, std::string>> vars;
   std::vector<std::string> var_files;
@@ -76,9 +82,12 @@ struct Invocation {
   bool verbose = false;
   std::string format = "dot";
   std::string output;  // "": as it suits where the output goes
+  std::string since;
 };
 
 // An error of kind `invalid` is a usage error: exit code 2.
 [[nodiscard]] Result<Invocation> parse_command_line(int argc, const char* const* argv);
+// Of a command line that is wrong: what decides the form in which its user is told.
+[[nodiscard]] Invocation presumed_invocation(int argc, const char* const* argv);
 
 }  // namespace trilock::cli

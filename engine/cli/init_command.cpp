@@ -97,32 +97,28 @@ void print_text(const FirstPipeline& first) {
   fmt::print("next: read it, then `trilock check` and `trilock run{}`\n", first.nodes.empty() ? "" : " --dry-run");
 }
 
+int refuse(const Invocation& invocation, Error error, int code) {
+  Session session;
+  report(session, std::move(error));
+  return end_without_result(invocation, session, code);
+}
+
 }  // namespace
 
 int init_command(const Invocation& invocation) {
   const Result<std::string> cwd = working_directory(invocation);
-  if (!cwd) {
-    print_error(cwd.error());
-    return exit_usage;
-  }
+  if (!cwd) return refuse(invocation, cwd.error(), exit_usage);
   const std::string path = *cwd == "/" ? "/trilock.toml" : fmt::format("{}/{}", *cwd, file);
   struct stat found {};
-  if (::lstat(path.c_str(), &found) == 0) {
-    print_error(exists_already(path).error());
-    return exit_usage;
-  }
+  if (::lstat(path.c_str(), &found) == 0) return refuse(invocation, exists_already(path).error(), exit_usage);
   std::string warning;
   const Result<std::unique_ptr<Workspace>> workspace = Workspace::open(*cwd, Workspace::State::use, warning);
-  if (!workspace) {
-    print_error(workspace.error());
-    return exit_environment;
-  }
+  if (!workspace) return refuse(invocation, workspace.error(), exit_environment);
   if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
   const FirstPipeline first = draft_pipeline(**workspace);
-  if (const Status written = write_new(path, first.text); !written) {
-    print_error(written.error());
-    return written.error().kind == ErrorKind::invalid ? exit_usage : exit_environment;
-  }
+  if (const Status written = write_new(path, first.text); !written)
+    return refuse(invocation, written.error(),
+                  written.error().kind == ErrorKind::invalid ? exit_usage : exit_environment);
   const std::string above = *cwd == "/" ? std::string() : find_workspace(cwd->substr(0, cwd->rfind('/')));
   if (!above.empty())
     fmt::print(stderr,

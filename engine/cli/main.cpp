@@ -10,9 +10,9 @@ int main(int argc, char** argv) {
   using namespace trilock::cli;
   const auto invocation = parse_command_line(argc, argv);
   if (!invocation) {
-    print_error(invocation.error());
-    end_unread_run(invocation.error(), {argv + 1, argv + argc});
-    return exit_usage;
+    Session session;
+    report(session, invocation.error());
+    return end_without_result(presumed_invocation(argc, argv), session, exit_usage);
   }
   switch (invocation->command) {
     case Command::help:
@@ -24,6 +24,10 @@ int main(int argc, char** argv) {
       return why_command(*invocation);
     case Command::graph:
       return graph_command(*invocation);
+    case Command::query:
+      return query_command(*invocation);
+    case Command::affected:
+      return affected_command(*invocation);
     case Command::list:
       return list_command(*invocation);
     case Command::check:
@@ -34,6 +38,10 @@ int main(int argc, char** argv) {
       return init_command(*invocation);
     case Command::schema:
       return schema_command(*invocation);
+    case Command::completion:
+      return completion_command(*invocation);
+    case Command::complete:
+      return complete_command(*invocation);
   }
   return exit_usage;
 }

@@ -59,14 +59,6 @@ void report_diagnostics(const Invocation& invocation, const Session& session) {
   print_annotations(session);
 }
 
-// A run that could not begin still ends with the event that every reader waits for.
-int end_before_start(const Invocation& invocation, const Session& session, int code) {
-  if (!invocation.json) return code;
-  for (const Error& error : session.errors) print_event(diagnostic_event(error));
-  print_event(run_finished_event({.exit_code = code}));
-  return code;
-}
-
 Outcome outcome_of(Next next) {
   switch (next) {
     case Next::nothing:
@@ -134,35 +126,26 @@ int take_lock(const Invocation& invocation, Session& session, std::unique_ptr<Wo
 
 }  // namespace
 
-void end_unread_run(const Error& error, const std::vector<std::string>& words) {
-  if (words.empty() || words[0] != "run" || std::find(words.begin(), words.end(), "--json") == words.end()) return;
-  Session session;
-  session.errors.push_back(error);
-  Invocation invocation;
-  invocation.json = true;
-  end_before_start(invocation, session, exit_usage);
-}
-
 int run_command(const Invocation& invocation) {
   ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away stops no run; processes get the default back
   Session session;
   const Workspace::State state = invocation.dry_run ? Workspace::State::use : Workspace::State::make;
   if (const int code = open_workspace(invocation, state, session); code != 0)
-    return end_before_start(invocation, session, code);
+    return end_without_result(invocation, session, code);
   const SignalWatch signals(session.workspace->runner());
 
   std::unique_ptr<WorkspaceLock> lock;
   if (!invocation.dry_run)
     if (const int code = take_lock(invocation, session, lock); code != 0)
-      return end_before_start(invocation, session, code);
+      return end_without_result(invocation, session, code);
 
   const int loaded = load(invocation, session);
   report_diagnostics(invocation, session);
-  if (loaded != 0) return end_before_start(invocation, session, loaded);
+  if (loaded != 0) return end_without_result(invocation, session, loaded);
 
   std::vector<NodeId> selected;
   if (const int code = select(invocation, session, selected); code != 0)
-    return end_before_start(invocation, session, code);
+    return end_without_result(invocation, session, code);
 
   const RunOptions options{
       .jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),

@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "engine/cli/documents.hpp"
 #include "engine/cli/github_log.hpp"
+#include "engine/cli/json_events.hpp"
 #include "schemas/config.hpp"
 #include "schemas/json.hpp"
 
@@ -87,13 +89,9 @@ Result<std::string> working_directory(const Invocation& invocation) {
   return path.string();
 }
 
-void print_error(const Error& error) {
+void report(Session& session, Error error) {
   fmt::print(stderr, "error: {}\n", error.message);
   if (!error.help.empty()) fmt::print(stderr, "  = help: {}\n", error.help);
-}
-
-void report(Session& session, Error error) {
-  print_error(error);
   session.errors.push_back(std::move(error));
 }
 
@@ -138,13 +136,17 @@ int open_workspace(const Invocation& invocation, Workspace::State state, Session
   return exit_done;
 }
 
-int load(const Invocation& invocation, Session& session) {
-  LoadOptions options;
+void read_load_options(const Invocation& invocation, Session& session) {
+  LoadOptions& options = session.load_options;
   options.path = session.pipeline_path;
   const std::string cwd = working_directory(invocation).value_or(session.workspace->root());
   for (const std::string& name : invocation.var_files) read_var_file(name, cwd, session, options);
   options.var_overrides.insert(options.var_overrides.end(), invocation.vars.begin(), invocation.vars.end());
-  session.planned = plan_pipeline(*session.workspace, options, session.sources, session.diagnostics);
+}
+
+int load(const Invocation& invocation, Session& session) {
+  read_load_options(invocation, session);
+  session.planned = plan_pipeline(*session.workspace, session.load_options, session.sources, session.diagnostics);
   if (!session.diagnostics.all().empty())
     session.diagnostics =
         without_secrets(session.diagnostics, session.planned.pipeline, session.workspace->environment());
@@ -170,6 +172,39 @@ int select(const Invocation& invocation, Session& session, std::vector<NodeId>& 
   for (std::size_t i = 0; i < chosen.size(); ++i)
     if (chosen[i]) selected.push_back(static_cast<NodeId>(i));
   return exit_done;
+}
+
+int prepare(const Invocation& invocation, Session& session) {
+  if (const int code = open_workspace(invocation, Workspace::State::use, session); code != 0)
+    return end_without_result(invocation, session, code);
+  const int loaded = load(invocation, session);
+  print_diagnostics(session);
+  return loaded == 0 ? loaded : end_without_result(invocation, session, loaded);
+}
+
+int prepare(const Invocation& invocation, Session& session, std::vector<NodeId>& selected) {
+  if (const int code = prepare(invocation, session); code != 0) return code;
+  const int code = select(invocation, session, selected);
+  return code == 0 ? code : end_without_result(invocation, session, code);
+}
+
+int end_without_result(const Invocation& invocation, const Session& session, int code) {
+  if (!invocation.json) return code;
+  if (invocation.command == Command::run) {
+    // The findings were events already.
+    for (const Error& error : session.errors) print_event(diagnostic_event(error));
+    print_event(run_finished_event({.exit_code = code}));
+    return code;
+  }
+  Diagnostics errors;
+  for (const Error& error : session.errors) errors.error({}, error.message, error.help);
+  JsonArray found;
+  for (const Diagnostics* diagnostics : std::initializer_list<const Diagnostics*>{&session.diagnostics, &errors})
+    for (const Diagnostic& diagnostic : diagnostics->all()) found.emplace_back(to_json(diagnostic, session.sources));
+  JsonObject document = versioned_document();
+  document.set("diagnostics", std::move(found));
+  print_document(std::move(document));
+  return code;
 }
 
 }  // namespace trilock::cli

@@ -19,6 +19,7 @@ enum ExitCode : int { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_envir
 struct Session {
   std::unique_ptr<Workspace> workspace;
   std::string pipeline_path;  // relative to the workspace
+  LoadOptions load_options;   // what the pipeline was loaded with
   SourceMap sources;
   Diagnostics diagnostics;
   PlannedPipeline planned;
@@ -30,27 +31,37 @@ struct Session {
 
 // 0, or the exit code to end with.
 [[nodiscard]] int open_workspace(const Invocation& invocation, Workspace::State state, Session& session);
+void read_load_options(const Invocation& invocation, Session& session);  // what `load` reads a pipeline with
 [[nodiscard]] int load(const Invocation& invocation, Session& session);
 
 // Every node without labels; otherwise what they select. Unknown labels are reported with a suggestion.
 [[nodiscard]] int select(const Invocation& invocation, Session& session, std::vector<NodeId>& selected);
 
-void print_error(const Error& error);
 void report(Session& session, Error error);  // prints and keeps it
 void print_diagnostics(const Session& session);
 // In GitHub Actions: the diagnostics at their lines, on standard output.
 void print_annotations(const Session& session);
 
+// All of that for a command that changes nothing in the workspace, findings reported.
+[[nodiscard]] int prepare(const Invocation& invocation, Session& session);
+[[nodiscard]] int prepare(const Invocation& invocation, Session& session, std::vector<NodeId>& selected);
+
+// For a command that has nothing else to print, its errors and findings having been told: with `--json` they stand on
+// standard output too, as `{"version","diagnostics"}`, or as the events that end a run. Returns `code`.
+int end_without_result(const Invocation& invocation, const Session& session, int code);
+
 // The commands. Each returns the exit code.
 int run_command(const Invocation& invocation);
-// A command line that could not be read but asks for `run --json`: its reader gets the last event all the same.
-void end_unread_run(const Error& error, const std::vector<std::string>& words);
 int why_command(const Invocation& invocation);
 int graph_command(const Invocation& invocation);
+int query_command(const Invocation& invocation);
+int affected_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);
 int check_command(const Invocation& invocation);
 int clean_command(const Invocation& invocation);
 int init_command(const Invocation& invocation);
 int schema_command(const Invocation& invocation);
+int completion_command(const Invocation& invocation);
+int complete_command(const Invocation& invocation);
 
 }  // namespace trilock::cli
