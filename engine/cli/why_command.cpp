@@ -8,6 +8,7 @@
 #include "cache/output_check.hpp"
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/terminal_text.hpp"
 #include "schemas/json.hpp"
 #include "schemas/utf8.hpp"
 
@@ -100,8 +101,8 @@ std::vector<OutputChange> output_changes(Session& session, const Forecast& forec
 class Page {
  public:
   explicit Page(const Environment& environment) {
-    const bool terminal = ::isatty(STDOUT_FILENO) == 1 && environment.get("TERM").value_or("dumb") != "dumb";
-    color_ = terminal && environment.get("NO_COLOR").value_or("").empty();
+    const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+    color_ = use_color(environment.all(), terminal);
     winsize size{};
     if (terminal) columns_ = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
   }
