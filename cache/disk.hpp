@@ -47,6 +47,7 @@ class Disk {
   virtual Result<FileStat> stat_following(const std::string& path) = 0;
   virtual Result<std::vector<DirEntry>> list(const std::string& path) = 0;  // sorted by name bytes, without . and ..
   virtual Result<std::string> read(const std::string& path) = 0;            // follows symlinks
+  virtual Result<std::string> read_start(const std::string& path, std::size_t bytes) = 0;  // of a regular file; follows
   virtual Result<std::string> read_link(const std::string& path) = 0;
   virtual Result<FastDigest> hash_fast(const std::string& path) = 0;      // of a file's bytes; follows symlinks
   virtual Result<ContentDigests> hash_both(const std::string& path) = 0;  // one pass over the bytes

@@ -32,11 +32,11 @@ class Scan {
   }
 
   // Outputs may lie within each other.
-  std::vector<OutputEntry> entries() && {
+  OutputScan finish() && {
     std::ranges::sort(entries_, {}, &OutputEntry::path);
     const auto same_path = [](const OutputEntry& a, const OutputEntry& b) { return a.path == b.path; };
     entries_.erase(std::unique(entries_.begin(), entries_.end(), same_path), entries_.end());
-    return std::move(entries_);
+    return {std::move(entries_), std::move(unkept_)};
   }
 
  private:
@@ -59,8 +59,8 @@ class Scan {
         if (Status status = add_symlink(entry); !status) return status;
         break;
       case FileType::other:
-        return fail(ErrorKind::invalid, fmt::format("the output `{}` is a device, socket or fifo", path),
-                    "only files, directories and symlinks can be kept");
+        if (unkept_.empty()) unkept_ = fmt::format("`{}` is a device, socket or fifo", path);
+        return {};
     }
     entries_.push_back(std::move(entry));
     return {};
@@ -85,17 +85,18 @@ class Scan {
   SourceTree& tree_;
   std::span<const OutputSpec> outputs_;
   std::vector<OutputEntry> entries_;
+  std::string unkept_;
 };
 
 }  // namespace
 
-Result<std::vector<OutputEntry>> scan_outputs(SourceTree& tree, std::span<const OutputSpec> outputs) {
+Result<OutputScan> scan_outputs(SourceTree& tree, std::span<const OutputSpec> outputs) {
   for (const OutputSpec& output : outputs) tree.forget(output.path);
   Scan scan(tree, outputs);
   for (const OutputSpec& output : outputs) {
     if (Status status = scan.add_output(output); !status) return std::unexpected(status.error());
   }
-  return std::move(scan).entries();
+  return std::move(scan).finish();
 }
 
 Status store_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputEntry> entries) {

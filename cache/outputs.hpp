@@ -13,11 +13,17 @@
 
 namespace trilock {
 
+struct OutputScan {
+  std::vector<OutputEntry> entries;  // sorted by path
+  // The first thing that no cache can keep: "`out/ctl` is a device, socket or fifo"; "" when all can be kept. It is in
+  // no entry.
+  std::string unkept;
+};
+
 // Reads the declared outputs from disk, with all that is below directories; whatever the tree knew of them before is
-// forgotten first. Sorted by path. Errors, each naming the path: an output that does not exist (not_found); a symlink
-// that is absolute or leads out of its output, or out of the workspace when it is an output itself; a socket, device
-// or fifo (invalid).
-Result<std::vector<OutputEntry>> scan_outputs(SourceTree& tree, std::span<const OutputSpec> outputs);
+// forgotten first. Errors, each naming the path: an output that does not exist (not_found); a symlink that is absolute
+// or leads out of its output, or out of the workspace when it is an output itself (invalid).
+Result<OutputScan> scan_outputs(SourceTree& tree, std::span<const OutputSpec> outputs);
 
 // Stores the bytes of every file entry. ErrorKind::corrupt when a file changed since it was scanned.
 Status store_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputEntry> entries);

@@ -155,6 +155,19 @@ class RealDisk final : public Disk {
     return content;
   }
 
+  Result<std::string> read_start(const std::string& path, std::size_t bytes) override {
+    Result<Descriptor> file = open_regular(path, "read", 0);
+    if (!file) return std::unexpected(file.error());
+    std::string content(bytes, '\0');
+    std::size_t size = 0;
+    for (ssize_t count = 1; count > 0 && size < bytes; size += static_cast<std::size_t>(count)) {
+      count = retry_interrupted([&] { return ::read(file->get(), content.data() + size, bytes - size); });
+      if (count < 0) return fail_errno(cannot("read", path), errno);
+    }
+    content.resize(size);
+    return content;
+  }
+
   Result<std::string> read_link(const std::string& path) override {
     std::string target(256, '\0');
     for (;;) {

@@ -21,6 +21,7 @@ enum ResultTag : std::uint8_t {
   tag_err,
   tag_duration,
   tag_explanation,
+  tag_discovered,
 };
 
 enum OutputTag : std::uint8_t {
@@ -224,6 +225,8 @@ bool take_result_field(ActionResult& result, std::uint8_t tag, std::string_view 
       return take_field(result.witness.emplace_back(), payload);
     case tag_explanation:
       return take_field(result.explanation.emplace_back(), payload);
+    case tag_discovered:
+      return take(result.discovered.emplace_back(), payload);
     case tag_key:
       return !repeated && take(result.key, payload);
     case tag_out:
@@ -260,6 +263,8 @@ std::string encode(const ActionResult& result, ResultPart part) {
   }
   if (part != ResultPart::detail) put_count(out, tag_duration, result.duration_ms);
   if (part != ResultPart::essence) put_fields(out, tag_explanation, result.explanation);
+  if (part != ResultPart::detail)
+    for (const std::string& path : result.discovered) put_text(out, tag_discovered, path);
   out.append(fast_digest(out).view());
   return out;
 }

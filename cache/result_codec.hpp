@@ -8,6 +8,7 @@
 //   field:   tag (1 byte), length (number), payload
 //   number:  LEB128, unsigned, in the fewest bytes
 //   result:  1 key (16 bytes)  2 output*  3 value*  4 witness*  5 out  6 err  7 duration_ms (number)  8 explanation*
+//            9 discovered* (path)
 //   output:  1 path  2 type (number)  3 mode (number)  4 size (number)  5 blob (32)  6 content (16)  7 symlink_target
 //   value, witness, explanation:  1 name  2 value
 //
@@ -27,7 +28,7 @@ namespace trilock {
 // What of a result is written. The two halves of one result hold its key both.
 enum class ResultPart : std::uint8_t {
   whole,
-  essence,  // key, outputs, values, witness, duration: what a run needs to know that nothing is to be done
+  essence,  // key, outputs, values, witness, duration, discovered: what a run needs to know that nothing is to be done
   detail,   // key, out, err, explanation: what is only shown
 };
 

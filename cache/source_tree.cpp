@@ -107,4 +107,8 @@ void SourceTree::forget(const std::string& path) {
   impl_->cache.forget(path);
 }
 
+void SourceTree::look_again(const std::string& path) {
+  impl_->cache.look_again(path);
+}
+
 }  // namespace trilock

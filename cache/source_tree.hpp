@@ -75,6 +75,9 @@ class SourceTree {
   // Forgets stat, listing and digest of a path and of all below it, stat and listing of the directories above it: it
   // was written. Paths that lead to the same files through a symlinked directory must be forgotten by themselves.
   void forget(const std::string& path);
+  // The path itself is looked at anew when it is next asked for; what is known of its content stays if its stat is
+  // the same and proves it. Costs one stat, however large the tree is.
+  void look_again(const std::string& path);
 
  private:
   struct Impl;

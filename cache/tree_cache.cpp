@@ -334,4 +334,11 @@ void TreeCache::forget(std::string_view path) {
   forget_above(key);
 }
 
+void TreeCache::look_again(std::string_view path) {
+  const Place place = place_of(key_of(path));
+  Shard& shard = shard_of(place.dir);
+  const std::lock_guard lock(shard.mutex);
+  forget_slot(entry_of(shard, place));
+}
+
 }  // namespace trilock

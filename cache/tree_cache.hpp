@@ -37,6 +37,7 @@ class TreeCache {
   enum class Want : std::uint8_t { fast, both };
   Result<ContentDigests> digest(std::string_view path, Want want);
   void forget(std::string_view path);
+  void look_again(std::string_view path);
 
   // The error of a disk with the path as the caller knows it, relative to the workspace.
   [[nodiscard]] Error as_seen(Error error, std::string_view path) const;

@@ -6,6 +6,7 @@
 
 #include "cache/glob.hpp"
 #include "cache/outputs.hpp"
+#include "engine/discovered.hpp"
 #include "engine/resolver.hpp"
 #include "rules/rule.hpp"
 
@@ -82,7 +83,8 @@ namespace {
 
 Status add_selected_inputs(RunState& state, const Node& node, Action& action) {
   std::vector<std::string> own;
-  own.reserve(node.outputs.size());
+  own.reserve(node.outputs.size() + 1);
+  if (node.depfile) own.push_back(node.depfile->path);
   for (const OutputSpec& output : node.outputs) own.push_back(output.path);
   Result<std::vector<std::string>> selected = state.comparing
                                                   ? state.tree.select(present_inputs(node.inputs, state.tree), own)
@@ -128,11 +130,13 @@ std::string digest_of_outputs(const ActionResult& result, std::string_view below
     hasher.update(fmt::format("{}:", part.size()));
     hasher.update(part);
   };
+  const auto is_inside = [&](const std::string& path) {
+    return below.empty() || path == below ||
+           (path.starts_with(below) && path.size() > below.size() && path[below.size()] == '/');
+  };
   for (const OutputEntry& entry : result.outputs) {
-    const bool inside =
-        below.empty() || entry.path == below ||
-        (entry.path.starts_with(below) && entry.path.size() > below.size() && entry.path[below.size()] == '/');
-    if (!inside) continue;
+    if (!is_inside(entry.path)) continue;
+    text("output");
     text(entry.path);
     text(fmt::format("{} {:o}", static_cast<int>(entry.type), entry.mode));
     text(entry.content.view());
@@ -140,6 +144,7 @@ std::string digest_of_outputs(const ActionResult& result, std::string_view below
   }
   if (below.empty())
     for (const Field& value : result.values) {
+      text("value");
       text(value.name);
       text(value.value);
     }
@@ -181,6 +186,25 @@ void add_upstream(const RunState& state, NodeId id, const Target& target, std::v
   upstream.erase(std::unique(upstream.begin(), upstream.end()), upstream.end());
 }
 
+// What runs a script is a tool as well. A program of the workspace is an input, and no tool by itself.
+void add_interpreters(RunState& state, Resolver& resolver, Action& action) {
+  const auto add = [&](const std::string& name, const std::string& path) {
+    std::vector<Tool> tools = state.tools.interpreters(name, path, resolver.path_variable());
+    std::ranges::move(tools, std::back_inserter(action.tools));
+  };
+  const std::size_t named = action.tools.size();
+  for (std::size_t i = 0; i < named; ++i) {
+    const Tool tool = action.tools[i];  // a copy: the list grows
+    if (tool.path.starts_with('/')) add(tool.name, tool.path);
+  }
+  for (const Process& process : action.processes) {
+    const std::string& program = process.argv.front();
+    if (program.find('/') == std::string::npos || program.starts_with('/') || program.starts_with('\x1f')) continue;
+    if (process.dir.starts_with('\x1f')) continue;
+    add(program, state.tree.absolute(process.dir.empty() ? program : process.dir + "/" + program));
+  }
+}
+
 Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
   const Node& node = state.graph.node(id);
   const Target& target = state.pipeline.targets[node.target];
@@ -194,6 +218,7 @@ Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision&
   // check), and two nodes mean it to be done twice.
   if (node.outputs.empty()) decision.action.fields.push_back({"node", node.label});
   add_environment(state, node, target, resolver, decision.action);
+  add_interpreters(state, resolver, decision.action);
   if (resolver.missing_value()) return std::unexpected(*resolver.missing_value());
   if (Status added = add_selected_inputs(state, node, decision.action); !added) return added;
   decision.inputs.reserve(decision.action.inputs.size());
@@ -223,6 +248,12 @@ std::string reason_of(const std::vector<FieldChange>& changes) {
   return reason;
 }
 
+// The key with what is read beyond the declared inputs, as it is now.
+void adopt_discovered(RunState& state, std::span<const std::string> paths, Decision& decision) {
+  decision.discovered = look_at_discovered(state.tree, paths);
+  decision.key = fast_key(material_of(state, decision));
+}
+
 bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
   const std::string& label = state.graph.node(id).label;
   const auto recorded = state.recorded.find(label);
@@ -230,6 +261,10 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
     decision.reason = "no earlier result";
     return false;
   }
+  Result<ActionResult> result;
+  const bool discovers = !decision.action.depfile.empty();
+  if (discovers)
+    if (result = decode(recorded->second.bytes); result) adopt_discovered(state, result->discovered, decision);
   if (recorded->second.key != decision.key) {
     const Result<std::optional<ActionResult>> earlier = state.db.result(label);
     if (earlier && *earlier)
@@ -237,7 +272,7 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
     decision.reason = reason_of(decision.changes);
     return false;
   }
-  Result<ActionResult> result = decode(recorded->second.bytes);
+  if (!discovers) result = decode(recorded->second.bytes);
   if (!result) {
     decision.reason = result.error().message;
     return false;
@@ -260,9 +295,27 @@ bool blobs_are_there(RunState& state, const ActionResult& result) {
   });
 }
 
+// A result of an action that reads more than it declares: under one of the sets of files that it was seen to read, with
+// the contents that they have now.
+std::optional<ActionResult> find_discovered(RunState& state, Decision& decision) {
+  for (const PathSet& paths : state.discovered.find(decision.declared_key)) {
+    std::vector<DiscoveredInput> discovered = look_at_discovered(state.tree, paths);
+    KeyMaterial material = material_of(state, decision);
+    material.discovered = discovered;
+    const FastDigest key = fast_key(material);
+    std::optional<ActionResult> result = state.actions.find(key);
+    if (!result) continue;
+    decision.discovered = std::move(discovered);
+    decision.key = key;
+    return result;
+  }
+  return std::nullopt;
+}
+
 bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
   if (decision.action.cache > CachePolicy::local) return false;
-  std::optional<ActionResult> found = state.actions.find(decision.key);
+  std::optional<ActionResult> found =
+      decision.action.depfile.empty() ? state.actions.find(decision.key) : find_discovered(state, decision);
   if (!found || !blobs_are_there(state, *found)) return false;
   if (std::string missing; !still_there(state, id, resolver, *found, missing)) return false;
   decision.result = std::move(found);
@@ -274,8 +327,11 @@ bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decisi
 }  // namespace
 
 KeyMaterial material_of(const RunState& state, const Decision& decision) {
-  return {
-      .action = decision.action, .inputs = decision.inputs, .upstream = decision.upstream, .platform = state.platform};
+  return {.action = decision.action,
+          .inputs = decision.inputs,
+          .discovered = decision.discovered,
+          .upstream = decision.upstream,
+          .platform = state.platform};
 }
 
 const Redactor& secrets_of(const RunState& state, const Action& action, Redactor& own) {
@@ -316,7 +372,7 @@ Decision decide(RunState& state, NodeId id) {
     decision.error = complete.error();
     return decision;
   }
-  decision.key = fast_key(material_of(state, decision));
+  decision.declared_key = decision.key = fast_key(material_of(state, decision));
   decision.has_key = true;
   decision.next = Next::run;
 

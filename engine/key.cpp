@@ -1,139 +1,46 @@
 #include "engine/key.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <charconv>
 
 namespace trilock {
 namespace {
 
 class HashSink final : public KeySink {
  public:
-  void field(char tag, std::string_view name, std::string_view value) override {
-    hasher_.update({&tag, 1});
+  void field(KeyTag tag, std::string_view name, std::span<const std::string_view> values) override {
+    const char sign = static_cast<char>(tag);
+    hasher_.update({&sign, 1});
     text(name);
-    text(value);
+    number(values.size());
+    for (const std::string_view value : values) text(value);
   }
   [[nodiscard]] FastDigest digest() const { return hasher_.digest(); }
 
  private:
+  void number(std::uint64_t value) {
+    std::array<char, 8> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(value >> (8 * i) & 0xff);
+    hasher_.update({bytes.data(), bytes.size()});
+  }
   void text(std::string_view text) {
-    std::array<char, 8> length{};
-    for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xff);
-    hasher_.update({length.data(), length.size()});
+    number(text.size());
     hasher_.update(text);
   }
   FastHasher hasher_;
 };
 
-std::string_view word(char tag) {
-  switch (tag) {
-    case 'v':
-      return "rule version";
-    case 'p':
-      return "platform";
-    case 'a':
-      return "command";
-    case 'd':
-      return "directory of";
-    case 'e':
-      return "env";
-    case 's':
-      return "secret";
-    case 't':
-      return "tool";
-    case 'w':
-      return "writes";
-    case 'c':
-      return "context";
-    case 'i':
-      return "input";
-    case 'u':
-      return "from";
-    case 'o':
-      return "output";
-    case 'f':
-      return "";
-    default:
-      return "field";
-  }
-}
-
-std::string printable(std::string_view value) {
-  std::string text;
-  for (std::size_t i = 0; i < value.size();) {
-    const std::string_view rest = value.substr(i);
-    if (rest.starts_with(workspace_marker)) {
-      text += "<workspace>";
-      i += workspace_marker.size();
-    } else if (rest.starts_with(scratch_marker)) {
-      text += "<scratch>";
-      i += scratch_marker.size();
-    } else {
-      text += value[i++];
-    }
-  }
-  return text;
-}
-
-class ExplainSink final : public KeySink {
+// A number as a text that lives on the stack.
+class Digits {
  public:
-  void field(char tag, std::string_view name, std::string_view value) override {
-    const std::string_view kind = word(tag);
-    std::string title(kind);
-    if (!kind.empty() && !name.empty()) title += ' ';
-    title += printable(name);
-    // Rendered files can be long and may hold what a rule keeps out of argument lists.
-    fields_.push_back({std::move(title), tag == 'w' ? fast_digest(value).hex() : printable(value)});
-  }
-  [[nodiscard]] std::vector<Field> take() { return std::move(fields_); }
+  explicit Digits(std::uint32_t value, int base = 10)
+      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), value, base).ptr) {}
+  operator std::string_view() const { return {text_.data(), static_cast<std::size_t>(end_ - text_.data())}; }
 
  private:
-  std::vector<Field> fields_;
+  std::array<char, 12> text_{};
+  const char* end_;
 };
-
-// Arguments as one value in which no two lists look alike: a separator that cannot be in an argument.
-std::string join(const std::vector<std::string>& words) {
-  std::string joined;
-  for (const std::string& w : words) {
-    if (!joined.empty()) joined += ' ';
-    bool plain = !w.empty();
-    for (const char c : w) plain = plain && c != ' ' && c != '\'' && c != '\\' && c != '\n' && c != '\t';
-    if (plain) {
-      joined += w;
-      continue;
-    }
-    joined += '\'';
-    for (const char c : w) {
-      if (c == '\'' || c == '\\') joined += '\\';
-      joined += c;
-    }
-    joined += '\'';
-  }
-  return joined;
-}
-
-void walk_env(const std::vector<EnvVar>& env, std::string_view of, KeySink& sink) {
-  for (const EnvVar& variable : env) {
-    const std::string name = of.empty() ? variable.name : fmt::format("{} of {}", variable.name, of);
-    if (variable.kind == EnvClass::declared || variable.kind == EnvClass::passed) sink.field('e', name, variable.value);
-    if (variable.kind == EnvClass::secret) sink.field('s', name, "");
-  }
-}
-
-std::string describe_input(const InputState& input) {
-  switch (input.type) {
-    case EntryType::file:
-      return fmt::format("{:o} {}", input.mode, input.content.hex());
-    case EntryType::symlink:
-      return fmt::format("-> {}", input.symlink_target);
-    case EntryType::directory:
-      return fmt::format("{:o} directory", input.mode);
-  }
-  return {};
-}
 
 std::string_view type_name(EntryType type) {
   switch (type) {
@@ -147,74 +54,75 @@ std::string_view type_name(EntryType type) {
   return {};
 }
 
+// The walk as calls of one shape: tag, name, values.
+class Walk {
+ public:
+  explicit Walk(KeySink& sink) : sink_(sink) {}
+
+  template <class... Values>
+  void field(KeyTag tag, std::string_view name, const Values&... values) {
+    const std::array<std::string_view, sizeof...(values)> list{std::string_view(values)...};
+    sink_.field(tag, name, list);
+  }
+
+  void process(const Process& process) {
+    const std::vector<std::string_view> words(process.argv.begin(), process.argv.end());
+    sink_.field(KeyTag::command, process.name, words);
+    if (!process.dir.empty()) field(KeyTag::directory, process.name, process.dir);
+    for (const EnvVar& variable : process.env) {
+      if (counts(variable)) field(KeyTag::env, variable.name, variable.value, process.name);
+      if (variable.kind == EnvClass::secret) field(KeyTag::secret, variable.name, process.name);
+    }
+  }
+
+  void env(const EnvVar& variable) {
+    if (counts(variable)) field(KeyTag::env, variable.name, variable.value);
+    if (variable.kind == EnvClass::secret) field(KeyTag::secret, variable.name);
+  }
+
+  void input(const InputState& input) {
+    const bool is_file = input.type == EntryType::file;
+    // A symlink has no mode of its own on Linux.
+    const std::uint32_t mode = input.type == EntryType::symlink ? 0 : input.mode;
+    field(KeyTag::input, input.path, type_name(input.type), Digits(mode, 8),
+          is_file ? input.content.view() : std::string_view(input.symlink_target));
+  }
+
+ private:
+  static bool counts(const EnvVar& variable) {
+    return variable.kind == EnvClass::declared || variable.kind == EnvClass::passed;
+  }
+
+  KeySink& sink_;
+};
+
 }  // namespace
 
 void walk_key(const KeyMaterial& material, KeySink& sink) {
   const Action& action = material.action;
-  sink.field('v', action.rule, fmt::format("{}.{}", key_format, action.rule_version));
-  sink.field('p', "", material.platform);
-  for (const Process& process : action.processes) {
-    sink.field('a', process.name, join(process.argv));
-    if (!process.dir.empty()) sink.field('d', process.name, process.dir);
-    walk_env(process.env, process.name, sink);
-  }
-  walk_env(action.env, "", sink);
-  for (const Tool& tool : action.tools) sink.field('t', tool.name, tool.identity);
-  for (const Field& field : action.fields) sink.field('f', field.name, field.value);
+  Walk walk(sink);
+  walk.field(KeyTag::rule, action.rule, Digits(key_format), Digits(action.rule_version));
+  walk.field(KeyTag::platform, "", material.platform);
+  for (const Process& process : action.processes) walk.process(process);
+  for (const EnvVar& variable : action.env) walk.env(variable);
+  for (const Tool& tool : action.tools) walk.field(KeyTag::tool, tool.name, tool.identity, tool.version);
+  for (const Field& field : action.fields) walk.field(KeyTag::field, field.name, field.value);
   for (const FileWrite& write : action.writes)
-    sink.field('w', fmt::format("{} {:o}", write.path, write.mode), write.content);
+    walk.field(KeyTag::write, write.path, Digits(write.mode, 8), write.content);
   for (const StagedEntry& entry : action.staged)
-    sink.field('c', entry.destination, fmt::format("{} {:o} {}", type_name(entry.type), entry.mode, entry.source));
-  for (const InputState& input : material.inputs) sink.field('i', input.path, describe_input(input));
-  for (const Field& field : material.upstream) sink.field('u', field.name, field.value);
-  for (const OutputSpec& output : action.outputs) sink.field('o', output.path, output.name);
+    walk.field(KeyTag::staged, entry.destination, type_name(entry.type), Digits(entry.mode, 8), entry.source);
+  if (!action.depfile.empty()) walk.field(KeyTag::depfile, "", action.depfile);
+  for (const InputState& input : material.inputs) walk.input(input);
+  for (const Field& field : material.upstream) walk.field(KeyTag::upstream, field.name, field.value);
+  for (const OutputSpec& output : action.outputs) walk.field(KeyTag::output, output.path, output.name);
+  for (const DiscoveredInput& input : material.discovered)
+    walk.field(KeyTag::discovered, input.path, input.content.view());
 }
 
 FastDigest fast_key(const KeyMaterial& material) {
   HashSink sink;
   walk_key(material, sink);
   return sink.digest();
-}
-
-std::vector<Field> explain_key(const KeyMaterial& material) {
-  ExplainSink sink;
-  walk_key(material, sink);
-  return sink.take();
-}
-
-std::vector<FieldChange> compare_explanations(const std::vector<Field>& was, const std::vector<Field>& now) {
-  std::unordered_map<std::string_view, const Field*> before;
-  for (const Field& field : was) before.emplace(field.name, &field);
-  std::vector<FieldChange> changes;
-  for (const Field& field : now) {
-    const auto found = before.find(field.name);
-    if (found == before.end()) {
-      changes.push_back({field.name, "", field.value, true, false});
-      continue;
-    }
-    if (found->second->value != field.value)
-      changes.push_back({field.name, found->second->value, field.value, false, false});
-    before.erase(found);
-  }
-  for (const Field& field : was)
-    if (before.contains(field.name)) changes.push_back({field.name, field.value, "", false, true});
-  return changes;
-}
-
-std::string describe(const FieldChange& change) {
-  if (change.added) return fmt::format("{}: added", change.field);
-  if (change.removed) return fmt::format("{}: removed", change.field);
-  const bool is_content = change.field.starts_with("input ") || change.field.starts_with("writes ");
-  if (is_content) {
-    const auto mode_of = [](const std::string& value) { return value.substr(0, value.find(' ')); };
-    const auto rest_of = [](const std::string& value) { return value.substr(std::min(value.find(' '), value.size())); };
-    if (change.field.starts_with("input ") && rest_of(change.was) == rest_of(change.now))
-      return fmt::format("{}: mode {} -> {}", change.field, mode_of(change.was), mode_of(change.now));
-    return fmt::format("{}: content changed", change.field);
-  }
-  if (change.field.starts_with("from ") && change.was.size() == 32 && change.now.size() == 32)
-    return fmt::format("{}: content changed", change.field);
-  return fmt::format("{}: \"{}\" -> \"{}\"", change.field, change.was, change.now);
 }
 
 }  // namespace trilock

@@ -9,6 +9,8 @@
 
 #include "cache/outputs.hpp"
 #include "engine/node_output.hpp"
+#include "engine/discovered.hpp"
+#include "engine/recheck.hpp"
 #include "engine/scratch.hpp"
 #include "rules/rule.hpp"
 
@@ -63,12 +65,18 @@ bool uses_scratch(const Action& action) {
          std::any_of(action.processes.begin(), action.processes.end(), marked_process);
 }
 
+bool is_within(std::string_view path, std::string_view dir) {
+  return path.starts_with(dir) && (path.size() == dir.size() || path[dir.size()] == '/');
+}
+
 // One attempt to run an action: its processes in order, in a scratch directory.
 class Attempt {
  public:
-  Attempt(RunState& state, NodeId id, const Decision& decision, NodeReport& report)
+  Attempt(RunState& state, NodeId id, Decision& decision, NodeReport& report)
       : state_(state),
+        id_(id),
         node_(state.graph.node(id)),
+        decision_(decision),
         action_(decision.action),
         report_(report),
         secrets_(secrets_of(state, action_, own_secrets_)),
@@ -80,6 +88,7 @@ class Attempt {
     if (std::optional<Trouble> trouble = prepare()) return trouble;
     std::optional<Trouble> trouble = run_processes();
     if (!trouble) trouble = gather(result);
+    if (has_passing_depfile()) static_cast<void>(state_.tree.disk().remove(depfile_path()));
     if (trouble)
       if (Status back = scratch_.bring_back(); !back) state_.events.warning(back.error().message);
     return trouble;
@@ -92,7 +101,46 @@ class Attempt {
     if (Status staged = scratch_.stage(action_.staged); !staged) return trouble_of(staged.error());
     if (!action_.processes.empty())
       if (Status aside = scratch_.set_aside(node_.outputs); !aside) return trouble_of(aside.error());
+    if (std::optional<Trouble> trouble = prepare_depfile()) return trouble;
     return write_files();
+  }
+
+  // A depfile of before must not pass for the one that this attempt failed to write.
+  std::optional<Trouble> prepare_depfile() {
+    if (action_.depfile.empty()) return std::nullopt;
+    decision_.began_ns = state_.tree.disk().change_clock_ns();
+    if (!has_passing_depfile()) return std::nullopt;
+    const std::string path = depfile_path();
+    if (Status removed = state_.tree.disk().remove(path); !removed) return trouble_of(removed.error());
+    const Status made = state_.tree.disk().make_directories(path.substr(0, path.rfind('/')));
+    return made ? std::nullopt : std::optional(trouble_of(made.error()));
+  }
+
+  // One that is no output, nor part of one, is read and removed.
+  [[nodiscard]] bool has_passing_depfile() const {
+    return !action_.depfile.empty() && std::ranges::none_of(node_.outputs, [&](const OutputSpec& output) {
+      return is_within(action_.depfile, output.path);
+    });
+  }
+
+  [[nodiscard]] std::string depfile_path() const {
+    const bool marked = action_.depfile.starts_with('\x1f');
+    return marked ? replace_markers(action_.depfile, paths()) : state_.tree.absolute(action_.depfile);
+  }
+
+  std::optional<Trouble> read_depfile(ActionResult& result) {
+    if (action_.depfile.empty()) return std::nullopt;
+    const Result<std::string> text = state_.tree.disk().read(depfile_path());
+    if (!text && text.error().kind == ErrorKind::not_found)
+      return Trouble{Outcome::failed, fmt::format("the depfile `{}` was not made", action_.depfile), {}, false};
+    if (!text) return trouble_of(text.error());
+    const std::string dir = action_.processes.empty() ? state_.tree.root() : directory_of(action_.processes.front());
+    Result<std::vector<std::string>> discovered = discovered_paths(state_, id_, action_, decision_.inputs, dir, *text);
+    if (!discovered)
+      return Trouble{Outcome::failed, fmt::format("depfile `{}`: {}", action_.depfile, discovered.error().message),
+                     discovered.error().help, false};
+    result.discovered = std::move(*discovered);
+    return std::nullopt;
   }
 
   std::optional<Trouble> write_files() {
@@ -151,13 +199,16 @@ class Attempt {
     ProcessSpec spec;
     spec.argv = process.argv;
     for (std::string& argument : spec.argv) argument = replace_markers(argument, where);
-    spec.dir =
-        process.dir.starts_with('\x1f') ? replace_markers(process.dir, where) : state_.tree.absolute(process.dir);
+    spec.dir = directory_of(process);
     spec.env = compose_environment({&base, &action_.env, &process.env}, where);
     spec.executable = executable_of(spec);
     spec.timeout_ms = node_.timeout_ms;
     if (!process.quiet) spec.on_output = [this](Stream stream, std::string_view text) { output_.write(stream, text); };
     return spec;
+  }
+
+  [[nodiscard]] std::string directory_of(const Process& process) const {
+    return process.dir.starts_with('\x1f') ? replace_markers(process.dir, paths()) : state_.tree.absolute(process.dir);
   }
 
   std::string executable_of(const ProcessSpec& spec) {
@@ -179,17 +230,20 @@ class Attempt {
     result.values = std::move(collected->values);
     result.witness = std::move(collected->witness);
     for (const OutputSpec& output : node_.outputs) state_.tree.forget(output.path);
-    Result<std::vector<OutputEntry>> outputs = scan_outputs(state_.tree, node_.outputs);
+    Result<OutputScan> outputs = scan_outputs(state_.tree, node_.outputs);
     if (!outputs) return trouble_of(outputs.error());
-    result.outputs = std::move(*outputs);
-    return std::nullopt;
+    result.outputs = std::move(outputs->entries);
+    decision_.unkept = std::move(outputs->unkept);
+    return read_depfile(result);
   }
 
   [[nodiscard]] const Target& target() const { return state_.pipeline.targets[node_.target]; }
   [[nodiscard]] MarkerPaths paths() const { return {state_.tree.root(), scratch_.dir()}; }
 
   RunState& state_;
+  NodeId id_;
   const Node& node_;
+  Decision& decision_;
   const Action& action_;
   NodeReport& report_;
   Redactor own_secrets_;
@@ -199,26 +253,11 @@ class Attempt {
   Run run_;
 };
 
-// An input that changed while the action ran: what it read is not known, so its result must not be kept.
-std::string changed_meanwhile(RunState& state, const Decision& decision) {
-  for (const InputState& input : decision.inputs) {
-    const Result<FileStat> then = state.tree.stat(input.path);
-    const Result<FileStat> now = state.tree.disk().stat(state.tree.absolute(input.path));
-    // A directory's times move with what is made in it; what counts of it is only its mode.
-    const bool same =
-        then && now &&
-        (input.type == EntryType::directory ? now->type == then->type && now->mode == then->mode : *then == *now);
-    if (!same) return input.path;
-  }
-  return {};
-}
-
 // The result becomes the recorded one of its node, and where its policy allows one that other checkouts find.
 void keep(RunState& state, NodeId id, Decision& decision) {
   const Node& node = state.graph.node(id);
-  if (const std::string changed = changed_meanwhile(state, decision); !changed.empty()) {
-    state.events.warning(
-        fmt::format("`{}` changed while {} ran: its result is used now but not kept", changed, node.label));
+  if (const std::string why = why_unkept(state, id, decision); !why.empty()) {
+    state.events.warning(why);
     state.db.forget_result(node.label);
     return;
   }
@@ -227,9 +266,18 @@ void keep(RunState& state, NodeId id, Decision& decision) {
   if (decision.action.cache <= CachePolicy::local) {
     Status stored = store_outputs(state.tree, state.blobs, result.outputs);
     if (stored) stored = state.actions.store(result);
+    if (stored && !decision.action.depfile.empty())
+      stored = state.discovered.add(decision.declared_key, result.discovered);
     if (!stored) state.events.warning(fmt::format("the cache was not written: {}", stored.error().message));
   }
   if (decision.action.cache != CachePolicy::none) state.db.record_result(node.label, result);
+}
+
+// What the action said that it read becomes part of its key, as it is now; keep() sees to it that it was so before.
+void look_at_what_was_read(RunState& state, Decision& decision, ActionResult& result) {
+  for (const std::string& path : result.discovered) state.tree.look_again(path);
+  decision.discovered = look_at_discovered(state.tree, result.discovered);
+  decision.key = result.key = fast_key(material_of(state, decision));
 }
 
 void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
@@ -259,6 +307,7 @@ void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& repo
   }
   report.outcome = Outcome::ran;
   report.reason = decision.reason;
+  if (!decision.action.depfile.empty()) look_at_what_was_read(state, decision, result);
   result.out = report.out;
   result.err = report.err;
   result.duration_ms = report.duration_ms;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cache/hash.hpp"
 
 namespace trilock {
@@ -83,8 +85,10 @@ Result<Answer> Questions::answer_locked(const Question& question, const FastDige
   if (const auto found = known_.find(name); found != known_.end()) known = found->second;
   lock.unlock();  // looking at files and asking the tool are slow; being_asked_ keeps others off this question
 
-  const std::string executable =
-      find_executable(question.argv.empty() ? "" : question.argv[0], environment_.path(), tree_.absolute(question.dir));
+  const auto own_path = std::ranges::find(question.env, "PATH", &EnvVar::name);
+  const std::string executable = find_executable(question.argv.empty() ? "" : question.argv[0],
+                                                 own_path == question.env.end() ? environment_.path() : own_path->value,
+                                                 tree_.absolute(question.dir));
   Result<Known> fresh;
   const bool usable = !known.fingerprint.empty() && (!question.every_run || known.of_this_run) &&
                       known.fingerprint == fingerprint(question, executable, known.learned);

@@ -48,16 +48,23 @@ const std::string* Resolver::value(std::string_view label, std::string_view name
 }
 
 std::vector<std::string> Resolver::find_executables(const std::string& name) {
-  return find_all_executables(name, state_.environment.path());
+  return find_all_executables(name, path_variable());
+}
+
+const std::string& Resolver::path_variable() {
+  if (!path_variable_) {
+    const Node& node = state_.graph.node(id_);
+    const auto own = std::ranges::find(node.env, "PATH", &std::pair<std::string, Text>::first);
+    path_variable_ = own == node.env.end() ? state_.environment.path() : fill(own->second, node.dir);
+  }
+  return *path_variable_;
 }
 
 Result<Tool> Resolver::tool(const std::string& name) {
-  const std::string path = state_.executables.find(name);
-  if (path.empty() && state_.comparing) return Tool{.name = name, .path = {}, .identity = "missing"};
-  if (path.empty()) return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", name));
-  const Result<FastDigest> digest = state_.tree.digest(path);
-  if (!digest) return std::unexpected(digest.error());
-  return Tool{.name = name, .path = path, .identity = digest->hex()};
+  const Result<Tool> found = state_.tools.find(name, path_variable());
+  const bool missing = !found && found.error().kind == ErrorKind::tool_missing;
+  if (missing && state_.comparing) return Tool{.name = name, .path = {}, .identity = "missing"};
+  return found;
 }
 
 std::span<const std::string> Resolver::foreign_outputs() {
@@ -66,8 +73,9 @@ std::span<const std::string> Resolver::foreign_outputs() {
     foreign_outputs_.emplace();
     for (std::size_t i = 0; i < state_.graph.size(); ++i) {
       if (upstream[i] && i != index_of(id_)) continue;
-      for (const OutputSpec& output : state_.graph.node(static_cast<NodeId>(i)).outputs)
-        foreign_outputs_->push_back(output.path);
+      const Node& node = state_.graph.node(static_cast<NodeId>(i));
+      for (const OutputSpec& output : node.outputs) foreign_outputs_->push_back(output.path);
+      if (node.depfile) foreign_outputs_->push_back(node.depfile->path);
     }
     std::sort(foreign_outputs_->begin(), foreign_outputs_->end());
   }

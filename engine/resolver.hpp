@@ -24,6 +24,9 @@ class Resolver final : public ResolveContext {
   std::optional<std::string> environment(const std::string& name) override { return state_.environment.get(name); }
   std::span<const std::string> foreign_outputs() override;
 
+  // The PATH that the node's processes see: its own `env` may set one.
+  [[nodiscard]] const std::string& path_variable();
+
   // A value that a reference named and that the other node does not have: the action cannot be made.
   [[nodiscard]] const std::optional<Error>& missing_value() const { return missing_; }
 
@@ -33,6 +36,7 @@ class Resolver final : public ResolveContext {
   RunState& state_;
   NodeId id_;
   std::optional<Error> missing_;
+  std::optional<std::string> path_variable_;
   std::string scratch_value_;
   std::optional<std::vector<std::string>> foreign_outputs_;
 };

@@ -98,6 +98,7 @@ struct Stage {
       : cache_dir(workspace.cache_dir(planned.pipeline.cache)),
         blobs(workspace.disk(), cache_dir),
         actions(workspace.disk(), cache_dir),
+        discovered(workspace.disk(), cache_dir),
         executables(workspace.environment().path()),
         secrets(secrets_of(planned.graph, workspace.environment())),
         state{.pipeline = planned.pipeline,
@@ -105,8 +106,10 @@ struct Stage {
               .tree = workspace.tree(),
               .blobs = blobs,
               .actions = actions,
+              .discovered = discovered,
               .db = workspace.db(),
               .questions = workspace.questions(),
+              .tools = workspace.tools(),
               .runner = workspace.runner(),
               .environment = workspace.environment(),
               .executables = executables,
@@ -125,6 +128,7 @@ struct Stage {
   std::string cache_dir;
   BlobStore blobs;
   ActionCache actions;
+  DiscoveredSets discovered;
   Executables executables;
   Redactor secrets;
   RunState state;

@@ -11,6 +11,7 @@
 
 #include "cache/action_cache.hpp"
 #include "cache/blobs.hpp"
+#include "cache/discovered_sets.hpp"
 #include "cache/source_tree.hpp"
 #include "cache/state_db.hpp"
 #include "engine/environment.hpp"
@@ -19,6 +20,7 @@
 #include "engine/process.hpp"
 #include "engine/questions.hpp"
 #include "engine/redact.hpp"
+#include "engine/tools.hpp"
 #include "schemas/pipeline.hpp"
 
 namespace trilock {
@@ -48,8 +50,10 @@ struct RunState {
   SourceTree& tree;
   BlobStore& blobs;
   ActionCache& actions;
+  DiscoveredSets& discovered;
   StateDb& db;
   Questions& questions;
+  Tools& tools;
   ProcessRunner& runner;
   const Environment& environment;
   Executables& executables;  // of the PATH that trilock was started with

@@ -18,9 +18,13 @@ Workspace::Workspace(std::string root, Environment environment, Disk& disk, Stat
       db_(&db),
       runner_(&runner),
       tree_(disk, root_),
-      questions_(tree_, runner, environment_) {
+      questions_(tree_, runner, environment_),
+      tools_(tree_) {
   if (auto digests = db.file_digests()) tree_.remember(std::move(*digests));
-  if (auto answers = db.answers()) questions_.remember(std::move(*answers));
+  if (auto answers = db.answers()) {
+    tools_.remember(*answers);
+    questions_.remember(std::move(*answers));
+  }
 }
 
 Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning) {
@@ -54,6 +58,7 @@ std::string Workspace::cache_dir(const CacheSettings& settings) const {
 Status Workspace::save() {
   db_->record_digests(tree_.take_new_digests());
   for (StoredAnswer& answer : questions_.take_new_answers()) db_->record_answer(std::move(answer));
+  for (StoredAnswer& answer : tools_.take_new_answers()) db_->record_answer(std::move(answer));
   return db_->flush();
 }
 

@@ -10,6 +10,7 @@
 #include "engine/environment.hpp"
 #include "engine/process.hpp"
 #include "engine/questions.hpp"
+#include "engine/tools.hpp"
 #include "schemas/pipeline.hpp"
 #include "schemas/result.hpp"
 
@@ -33,6 +34,7 @@ class Workspace {
   [[nodiscard]] StateDb& db() { return *db_; }
   [[nodiscard]] ProcessRunner& runner() { return *runner_; }
   [[nodiscard]] Questions& questions() { return questions_; }
+  [[nodiscard]] Tools& tools() { return tools_; }
   [[nodiscard]] const Environment& environment() const { return environment_; }
 
   // TRILOCK_CACHE_DIR, else `[cache] dir`, else $XDG_CACHE_HOME/trilock, else ~/.cache/trilock. Absolute.
@@ -56,6 +58,7 @@ class Workspace {
   ProcessRunner* runner_;
   SourceTree tree_;
   Questions questions_;
+  Tools tools_;
 };
 
 // Held while a run owns the workspace; the kernel gives it back when the process ends, however it ends.

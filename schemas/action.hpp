@@ -75,7 +75,8 @@ struct Field {
 struct Tool {
   std::string name;      // as the user knows it: "terraform"
   std::string path;      // resolved, absolute; shown, no part of the key
-  std::string identity;  // version output or content digest; part of the key
+  std::string identity;  // content digest or version output; part of the key
+  std::string version;   // as it tells it: "1.22.5"; empty when nobody asked; part of the key
 };
 
 struct Action {
@@ -90,6 +91,9 @@ struct Action {
   std::vector<OutputSpec> outputs;
   std::vector<Tool> tools;
   std::vector<Field> fields;
+  // Where a process writes which files it read, in the syntax of Makefiles: relative to the workspace, or starting with
+  // a marker; "" for none. Its relative paths are seen from the directory of the first process.
+  std::string depfile;
   CachePolicy cache = CachePolicy::shared;
 };
 
@@ -125,7 +129,8 @@ struct ActionResult {
   std::string out;                   // standard output of all processes that are not quiet
   std::string err;
   std::uint64_t duration_ms = 0;
-  std::vector<Field> explanation;  // the fields of the key: `trilock why` compares against them
+  std::vector<std::string> discovered;  // paths that the depfile named; relative to the workspace, or absolute
+  std::vector<Field> explanation;       // the fields of the key: `trilock why` compares against them
 };
 
 enum class Outcome : std::uint8_t { unchanged, restored, ran, failed, skipped, cancelled, waiting };

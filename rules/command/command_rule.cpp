@@ -14,6 +14,10 @@ constexpr std::array command_keys = {
     KeySpec{.name = "script",
             .type = KeyType::string,
             .description = "Lines for `sh -eu`, instead of `run`: a failing line or an unset variable ends it"},
+    KeySpec{
+        .name = "depfile",
+        .type = KeyType::literal,
+        .description = "A file that the program writes, in the syntax of Makefiles: what it names becomes an input"},
 };
 
 // A program given by a path of the workspace is a source like any other: an input.
@@ -32,7 +36,7 @@ Status add_program(const std::string& program, const Node& node, ResolveContext&
   if (program.starts_with('/')) {
     const Result<FastDigest> digest = context.tree().digest(program);
     if (!digest) return fail(ErrorKind::tool_missing, digest.error().message, digest.error().help);
-    action.tools.push_back({program, program, digest->hex()});
+    action.tools.push_back({program, program, digest->hex(), {}});
     return {};
   }
   if (program.find('/') != std::string::npos) return add_workspace_program(program, node, context, action);
@@ -47,6 +51,22 @@ bool names_output(const Text& text) {
   if (text.references.empty() || text.references.front().offset != 0) return false;
   const std::string& value = text.references.front().value;
   return value == "out" || value.starts_with("out.");
+}
+
+void plan_depfile(const ConfigTable& table, Diagnostics& diagnostics, Node& node) {
+  const Config* value = table.find("depfile");
+  const Text* text = value == nullptr ? nullptr : value->text();
+  if (text == nullptr) return;
+  const std::size_t errors = diagnostics.error_count();
+  std::string path = workspace_path(node.dir, text->literal, value->place, diagnostics);
+  if (diagnostics.error_count() != errors) return;
+  if (path.empty()) {
+    diagnostics.error(
+        value->place, fmt::format("`{}` is no path of a depfile", text->literal),
+        "name a file that the program writes: `gcc -MD -MF out/main.d` goes with `depfile = \"out/main.d\"`");
+    return;
+  }
+  node.depfile = OutputSpec{.name = {}, .path = std::move(path), .place = value->place};
 }
 
 }  // namespace
@@ -64,11 +84,12 @@ std::span<const std::string_view> CommandRule::one_of() const {
   return names;
 }
 
-void CommandRule::plan(const Target& target, PlanContext& context, Node&) const {
+void CommandRule::plan(const Target& target, PlanContext& context, Node& node) const {
   const ConfigTable& table = target.table;
   const Config* run = table.find("run");
   const Config* script = table.find("script");
   Diagnostics& diagnostics = context.diagnostics;
+  plan_depfile(table, diagnostics, node);
   if (run == nullptr && script == nullptr) {
     diagnostics.error(target.place, fmt::format("[{}] has nothing to run", target.title()),
                       "add `run = [\"program\", \"argument\"]`, or `script = \"…\"` for a shell");
@@ -94,6 +115,7 @@ Result<Action> CommandRule::resolve(const Node& node, const Target& target, Reso
   action.rule = name();
   action.outputs = node.outputs;
   action.cache = node.cache;
+  if (node.depfile) action.depfile = node.depfile->path;
   Process process{.name = "script", .dir = node.dir};
   if (const Config* script = target.table.find("script"); script != nullptr && script->text() != nullptr) {
     process.argv = {"sh", "-euc", context.fill(*script->text(), node.dir)};

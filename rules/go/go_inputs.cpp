@@ -173,7 +173,7 @@ void add_c_compiler(const GoSettings& settings, ResolveContext& context, Action&
   if (name.empty()) return;
   if (name.starts_with('/')) {
     if (const Result<FastDigest> digest = context.tree().digest(name))
-      action.tools.push_back({name, name, digest->hex()});
+      action.tools.push_back({name, name, digest->hex(), {}});
   } else if (Result<Tool> tool = context.tool(name)) {
     action.tools.push_back(*std::move(tool));
   }

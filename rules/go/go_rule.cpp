@@ -200,6 +200,7 @@ Result<Action> GoRule::resolve(const Node& node, const Target& target, ResolveCo
   // `go env -w GOWORK=…` is seen by go alone.
   const std::string_view gowork = settings->value("GOWORK");
   modules = find_go_modules(context.tree(), node.dir, gowork.empty() ? "off" : gowork);
+  action.tools.front().version = settings->version;
   add_settings(*settings, action);
   if (kind == Kind::race)
     if (Status possible = check_race(environment, *settings, context); !possible)

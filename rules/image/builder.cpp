@@ -53,6 +53,7 @@ Result<Builder> containers_builder(BuilderKind kind, ResolveContext& context) {
   }
   const auto version = builder.tool.identity.substr(prefix.size());
   builder.version = version.substr(0, version.find(' '));
+  builder.tool.version = builder.version;
   return builder;
 }
 
@@ -80,13 +81,14 @@ Result<Builder> docker_client(ResolveContext& context) {
   const auto clients = context.find_executables("docker");
   for (std::size_t i = 0; i < clients.size(); ++i) {
     Builder builder{.kind = BuilderKind::docker, .command = i == 0 ? "docker" : clients[i]};
-    builder.tool = {"docker", clients[i], {}};
+    builder.tool = {"docker", clients[i], {}, {}};
     // `--version` asks no daemon: "Docker version 20.10.24+dfsg1, build 5d6db84".
     const auto version = context.ask({.argv = {clients[i], "--version"}});
     if (!version || version->exit_code != 0 || !version->out.starts_with("Docker version ")) continue;
     builder.tool.identity = first_line(version->out);
     const auto text = builder.tool.identity.substr(15);
     builder.version = text.substr(0, text.find_first_of(", "));
+    builder.tool.version = builder.version;
     if (const auto version_line = buildx_version(clients[i], context); !version_line.empty()) {
       builder.buildx = true;
       builder.tool.identity += fmt::format("; {}", version_line);

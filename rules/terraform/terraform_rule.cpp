@@ -70,7 +70,8 @@ Result<Tool> find_terraform(ResolveContext& context) {
     return fail(ErrorKind::tool_failed, fmt::format("`{} version -json` did not tell a version", found.front()),
                 "trilock needs terraform 1.4 or later");
   }
-  return Tool{"terraform", found.front(), fmt::format("{} {}", text("terraform_version"), text("platform"))};
+  return Tool{"terraform", found.front(), fmt::format("{} {}", text("terraform_version"), text("platform")),
+              text("terraform_version")};
 }
 
 // Builds the processes and the files that they read.

@@ -143,6 +143,12 @@ class RandomTree {
   std::mt19937_64 random_;
 };
 
+Result<std::vector<OutputEntry>> entries_of(SourceTree& tree, const std::vector<OutputSpec>& outputs) {
+  Result<OutputScan> scan = scan_outputs(tree, outputs);
+  if (!scan) return std::unexpected(scan.error());
+  return std::move(scan->entries);
+}
+
 // Root may write into any directory, so what read-only ones need only shows to others.
 int exit_code_as_nobody(int (*work)()) {
   const pid_t child = ::fork();
@@ -166,12 +172,12 @@ int restore_into_read_only_directories() {
   good = good && random.disk->write(top + "/inner/file", "content", 0444).has_value();
   good = good && random.disk->set_mode(top + "/inner", 0555).has_value();
   good = good && random.disk->set_mode(top, 0555).has_value();
-  const Result<std::vector<OutputEntry>> before = scan_outputs(tree, random.outputs);
+  const Result<std::vector<OutputEntry>> before = entries_of(tree, random.outputs);
   if (!good || !before || !store_outputs(tree, blobs, *before)) return 3;
   good = random.disk->set_mode(top + "/inner", 0755) && random.disk->remove(top + "/inner/file") &&
          random.disk->set_mode(top + "/inner", 0555);
   if (!good || !restore_outputs(tree, blobs, random.outputs, *before)) return 4;
-  const Result<std::vector<OutputEntry>> after = scan_outputs(tree, random.outputs);
+  const Result<std::vector<OutputEntry>> after = entries_of(tree, random.outputs);
   return after && *after == *before ? 0 : 5;
 }
 
@@ -184,7 +190,7 @@ TEST_CASE("outputs: a restore undoes whatever happened to random trees") {
     SourceTree tree(*random.disk, random.root);
     BlobStore blobs(*random.disk, random.root + "/cache");
     random.grow(25);
-    const Result<std::vector<OutputEntry>> before = scan_outputs(tree, random.outputs);
+    const Result<std::vector<OutputEntry>> before = entries_of(tree, random.outputs);
     REQUIRE(before.has_value());
     REQUIRE(store_outputs(tree, blobs, *before).has_value());
     CHECK(compare_outputs(tree, random.outputs, *before).empty());
@@ -194,7 +200,7 @@ TEST_CASE("outputs: a restore undoes whatever happened to random trees") {
       INFO((restored ? std::string() : restored.error().message));
       REQUIRE(restored.has_value());
       CHECK(compare_outputs(tree, random.outputs, *before).empty());
-      const Result<std::vector<OutputEntry>> after = scan_outputs(tree, random.outputs);
+      const Result<std::vector<OutputEntry>> after = entries_of(tree, random.outputs);
       REQUIRE(after.has_value());
       REQUIRE(*after == *before);
     }
@@ -212,11 +218,11 @@ TEST_CASE("outputs: a comparison and a scan agree on random trees") {
     RandomTree random(seed);
     SourceTree tree(*random.disk, random.root);
     random.grow(15);
-    const Result<std::vector<OutputEntry>> before = scan_outputs(tree, random.outputs);
+    const Result<std::vector<OutputEntry>> before = entries_of(tree, random.outputs);
     REQUIRE(before.has_value());
     for (int round = 0; round < 4; ++round) {
       random.disturb(1);
-      const Result<std::vector<OutputEntry>> after = scan_outputs(tree, random.outputs);
+      const Result<std::vector<OutputEntry>> after = entries_of(tree, random.outputs);
       const bool same = after && *after == *before;
       CHECK(compare_outputs(tree, random.outputs, *before).empty() == same);
     }

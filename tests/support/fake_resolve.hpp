@@ -74,7 +74,7 @@ class FakeResolve : public ResolveContext {
   Result<Tool> tool(const std::string& name) override {
     const std::vector<std::string> found = find_executables(name);
     if (found.empty()) return trilock::fail(ErrorKind::tool_missing, "`" + name + "` is not in PATH");
-    return Tool{name, found.front(), "digest of " + found.front()};
+    return Tool{name, found.front(), "digest of " + found.front(), {}};
   }
 
   [[nodiscard]] std::optional<std::string> environment(const std::string& name) override {

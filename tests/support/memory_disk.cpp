@@ -340,6 +340,12 @@ Result<std::string> MemoryDisk::read(const std::string& path) {
   return bytes_of(path, "read", Last::followed);
 }
 
+Result<std::string> MemoryDisk::read_start(const std::string& path, std::size_t bytes) {
+  Result<std::string> content = bytes_of(path, "read", Last::followed);
+  if (content && content->size() > bytes) content->resize(bytes);
+  return content;
+}
+
 Result<std::string> MemoryDisk::read_link(const std::string& path) {
   const std::lock_guard lock(mutex_);
   int error = 0;

@@ -59,6 +59,7 @@ class MemoryDisk final : public Disk {
   Result<FileStat> stat_following(const std::string& path) override;
   Result<std::vector<DirEntry>> list(const std::string& path) override;
   Result<std::string> read(const std::string& path) override;
+  Result<std::string> read_start(const std::string& path, std::size_t bytes) override;
   Result<std::string> read_link(const std::string& path) override;
   Result<FastDigest> hash_fast(const std::string& path) override;
   Result<ContentDigests> hash_both(const std::string& path) override;

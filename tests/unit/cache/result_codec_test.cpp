@@ -47,12 +47,14 @@ ActionResult sample() {
   result.err = "warning\n";
   result.duration_ms = 1500;
   result.explanation = {{"rule", "command"}, {"empty", ""}};
+  result.discovered = {"/inc/a.h", "b.h"};
   return result;
 }
 
 bool same(const ActionResult& a, const ActionResult& b) {
   return a.key == b.key && a.outputs == b.outputs && a.values == b.values && a.witness == b.witness && a.out == b.out &&
-         a.err == b.err && a.duration_ms == b.duration_ms && a.explanation == b.explanation;
+         a.err == b.err && a.duration_ms == b.duration_ms && a.explanation == b.explanation &&
+         a.discovered == b.discovered;
 }
 
 // Bytes with the checksum that they should have: what a forger would write.
@@ -123,7 +125,9 @@ TEST_CASE("result codec: the bytes are those of the grammar") {
       "0702dc0b"
       "080f010472756c650207636f6d6d616e64"
       "08070105656d707479"
-      "de07962999c70bb62cdeeaeffaa47725";
+      "09082f696e632f612e68"
+      "0903622e68"
+      "3ffa25e0043a2ee627ff2748ab1e85a1";
   CHECK(hex(encode(sample())) == golden);
 }
 
@@ -196,7 +200,7 @@ TEST_CASE("result codec: a wrong form under a right checksum is refused") {
   CHECK(refused("trilockR\x02" + head.substr(9)));                                 // another version
   CHECK(refused(std::string("trilockR\x01\x01\x0f", 11) + std::string(15, 'k')));  // a short key
   CHECK(refused(head + head.substr(9)));                                           // two keys
-  CHECK(refused(head + "\x09\x01x"));                                              // an unknown tag
+  CHECK(refused(head + "\x0a\x01x"));                                              // an unknown tag
   CHECK(refused(head + "\x06\x01x\x05\x01x"));                                     // tags that descend
   CHECK(refused(head + "\x05\x01x\x05\x01x"));                                     // a singular field twice
   CHECK(refused(head + std::string("\x05\x00", 2)));                          // an empty field that should not be there
