@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/resolver.hpp"
+#include "rules/rule.hpp"
 #include "schemas/depfile.hpp"
 
 namespace trilock {
@@ -25,21 +25,20 @@ std::string clean_path(SourceTree& tree, const std::string& absolute) {
   return absolute;
 }
 
-// Of the outputs at or above it, one node's.
-const Node* producer_of(const Graph& graph, std::string_view path) {
-  for (const Node& node : graph.nodes())
-    for (const OutputSpec& output : node.outputs)
-      if (is_within(path, output.path)) return &node;
-  return nullptr;
+std::unexpected<Error> undeclared_dependency(const std::string& path, const std::string& label) {
+  return fail(ErrorKind::invalid,
+              fmt::format("it read `{}`, an output of {}, on which it does not depend", path, label),
+              fmt::format("add `after = [\"{}\"]`, so that it is made before it is read", label));
 }
 
-bool is_foreign(std::span<const std::string> foreign, std::string_view path) {
-  for (std::string_view above = path;;) {
-    if (std::binary_search(foreign.begin(), foreign.end(), above)) return true;
-    const std::size_t slash = above.rfind('/');
-    if (slash == std::string_view::npos || slash == 0) return false;
-    above = above.substr(0, slash);
-  }
+// What was made by a node before this one is known from its result, however young the file is.
+bool is_as_made(const RunState& state, const DiscoveredInput& input) {
+  const std::optional<NodeId> producer = state.producers.of(input.path);
+  if (!producer) return false;
+  const std::optional<ActionResult>& result = state.finished[index_of(*producer)].result;
+  return result && std::ranges::any_of(result->outputs, [&](const OutputEntry& entry) {
+           return entry.path == input.path && entry.type == EntryType::file && entry.content == input.content;
+         });
 }
 
 FastDigest content_of(SourceTree& tree, const std::string& path) {
@@ -68,18 +67,14 @@ Result<std::vector<std::string>> discovered_paths(RunState& state, NodeId id, co
     return path == action.depfile || is_within(path, own_scratch) ||
            std::ranges::any_of(action.outputs, [&](const OutputSpec& o) { return is_within(path, o.path); });
   };
-  Resolver resolver(state, id);
-  const std::span<const std::string> foreign = resolver.foreign_outputs();
+  std::vector<bool> upstream;
   std::vector<std::string> paths;
   for (const std::string& name : *named) {
     std::string path = clean_path(state.tree, name.starts_with('/') ? name : dir + "/" + name);
     if (path.empty() || counts_already(path) || is_own(path)) continue;
-    if (is_foreign(foreign, path)) {
-      const Node* producer = producer_of(state.graph, path);
-      const std::string label = producer == nullptr ? "another node" : producer->label;
-      return fail(ErrorKind::invalid,
-                  fmt::format("it read `{}`, an output of {}, on which it does not depend", path, label),
-                  fmt::format("add `after = [\"{}\"]`, so that it is there, and made, before", label));
+    if (const std::optional<NodeId> producer = state.producers.of(path)) {
+      if (upstream.empty()) upstream = state.graph.closure({&id, 1});
+      if (!upstream[index_of(*producer)]) return undeclared_dependency(path, state.graph.node(*producer).label);
     }
     paths.push_back(std::move(path));
   }
@@ -101,8 +96,7 @@ std::string written_since(RunState& state, std::span<const DiscoveredInput> disc
   for (const DiscoveredInput& input : discovered) {
     const Result<FileStat> stat = disk.stat_following(state.tree.absolute(input.path));
     if (!stat || stat->type == FileType::directory || stat->ctime_ns < began_ns) continue;
-    // An output of a node before this one is written by that node alone, which may have ended in the same tick.
-    if (stat->ctime_ns > began_ns || producer_of(state.graph, input.path) == nullptr) return input.path;
+    if (!is_as_made(state, input)) return input.path;
   }
   return {};
 }

@@ -108,6 +108,8 @@ class Attempt {
   // A depfile of before must not pass for the one that this attempt failed to write.
   std::optional<Trouble> prepare_depfile() {
     if (action_.depfile.empty()) return std::nullopt;
+    // So that what was edited just before the run began cannot look as if it was edited now. Waits once a run.
+    state_.tree.disk().wait_for_clock(state_.began_ns);
     decision_.began_ns = state_.tree.disk().change_clock_ns();
     if (!has_passing_depfile()) return std::nullopt;
     const std::string path = depfile_path();

@@ -116,6 +116,8 @@ struct Stage {
               .events = events,
               .secrets = secrets,
               .options = options,
+              .producers = Producers(planned.graph),
+              .began_ns = workspace.disk().change_clock_ns(),
               .scratch_root = workspace.state_dir() + "/tmp",
               .platform = platform_of_machine(),
               .recorded = recorded_results(workspace.db(), events),

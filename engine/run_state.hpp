@@ -18,6 +18,7 @@
 #include "engine/events.hpp"
 #include "engine/graph.hpp"
 #include "engine/process.hpp"
+#include "engine/producers.hpp"
 #include "engine/questions.hpp"
 #include "engine/redact.hpp"
 #include "engine/tools.hpp"
@@ -60,6 +61,8 @@ struct RunState {
   EventListener& events;
   const Redactor& secrets;  // of all nodes
   RunOptions options;
+  Producers producers;                                     // empty when no node has a depfile
+  std::int64_t began_ns;                                   // the disk's clock when the run began
   std::string scratch_root;                                // absolute; made when first needed
   std::string platform;                                    // "linux/amd64"
   std::unordered_map<std::string, StoredResult> recorded;  // by label: the last successful results

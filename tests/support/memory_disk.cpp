@@ -372,6 +372,11 @@ std::int64_t MemoryDisk::change_clock_ns() {
   return now();
 }
 
+void MemoryDisk::wait_for_clock(std::int64_t time_ns) {
+  const std::lock_guard lock(mutex_);
+  if (now() <= time_ns) clock_ns_ = time_ns + tick_ns_;
+}
+
 Status MemoryDisk::write(const std::string& path, std::string_view content, std::uint32_t mode) {
   const std::lock_guard lock(mutex_);
   int error = begin_write();
