@@ -55,8 +55,9 @@ class Disk {
   // The clock that the file system stamps changes with, in nanoseconds: a change made after this call gets a ctime
   // that is not smaller.
   virtual std::int64_t change_clock_ns() = 0;
-  // Until that clock is later than `time_ns`; at most a few ticks. Whatever was changed by then has a ctime that is
-  // smaller than what the clock reads now.
+  // No change made before this call has a ctime later than this. Ahead of change_clock_ns() by up to a tick.
+  virtual std::int64_t latest_stamp_ns() = 0;
+  // Until change_clock_ns() is later than `time_ns`; at most a few ticks.
   virtual void wait_for_clock(std::int64_t time_ns) = 0;
 
   // Whole or not at all: a temporary beside it, then rename. Makes missing parent directories.

@@ -216,7 +216,14 @@ class RealDisk final : public Disk {
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
   }
 
-  // The slowest ticks that Linux can be built with are 10 ms; stamps of the finer kind are not ahead by more than one.
+  // Kernels with multigrain timestamps may stamp with this one.
+  std::int64_t latest_stamp_ns() override {
+    timespec now = {};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  }
+
+  // The slowest ticks that Linux can be built with are 10 ms; on a busy machine one may be late.
   void wait_for_clock(std::int64_t time_ns) override {
     constexpr timespec pause = {.tv_sec = 0, .tv_nsec = 500'000};
     for (int i = 0; i < 100 && change_clock_ns() <= time_ns; ++i) ::nanosleep(&pause, nullptr);

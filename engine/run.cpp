@@ -117,7 +117,7 @@ struct Stage {
               .secrets = secrets,
               .options = options,
               .producers = Producers(planned.graph),
-              .began_ns = workspace.disk().change_clock_ns(),
+              .began_ns = workspace.disk().latest_stamp_ns(),
               .scratch_root = workspace.state_dir() + "/tmp",
               .platform = platform_of_machine(),
               .recorded = recorded_results(workspace.db(), events),

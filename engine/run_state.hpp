@@ -62,7 +62,7 @@ struct RunState {
   const Redactor& secrets;  // of all nodes
   RunOptions options;
   Producers producers;                                     // empty when no node has a depfile
-  std::int64_t began_ns;                                   // the disk's clock when the run began
+  std::int64_t began_ns;                                   // no change before the run has a later ctime
   std::string scratch_root;                                // absolute; made when first needed
   std::string platform;                                    // "linux/amd64"
   std::unordered_map<std::string, StoredResult> recorded;  // by label: the last successful results

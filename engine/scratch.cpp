@@ -8,6 +8,15 @@ namespace trilock {
 namespace {
 // 1980-01-01T00:00:00Z: the earliest time that zip files, which some build tools make, can hold.
 constexpr std::int64_t staged_mtime_ns = 315'532'800'000'000'000;
+
+// Removes it, or all that is in it where it has to stay.
+Status clear(Disk& disk, const std::string& output) {
+  Status removed = disk.remove(output);
+  if (removed) return removed;
+  const Result<std::vector<DirEntry>> left = disk.list(output);
+  return left && left->empty() ? Status() : removed;
+}
+
 }  // namespace
 
 Scratch::~Scratch() {
@@ -59,9 +68,10 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
         .output = tree_.absolute(output.path), .kept = fmt::format("{}/old-{}", dir_, aside_.size()), .existed = false};
     if (disk.stat(aside.output)) {
       if (Status done = make(); !done) return done;
-      // A failed rename (an output that is a mount point) leaves the old output in place, which is no worse than what
-      // the user's own tool would do.
       aside.existed = disk.rename(aside.output, aside.kept).has_value();
+      // One that cannot be moved (it is a mount point) goes at once: what is left of it would mix with what is new.
+      if (!aside.existed)
+        if (Status cleared = clear(disk, aside.output); !cleared) return cleared;
     } else {
       const std::string parent = aside.output.substr(0, aside.output.rfind('/'));
       if (Status done = disk.make_directories(parent); !done) return done;

@@ -1,11 +1,12 @@
-// Whole runs in memory: a pipeline of `command` nodes over a MemoryDisk, with processes that are functions of files.
+// Whole runs in this process: a pipeline of `command` nodes over any Disk, with processes that are functions of files
+// (tests/support/program.hpp).
 //
 //   MemoryBuild build;
 //   build.disk.put("/w/trilock.toml", …);      // the workspace is /w
 //   build.run();  build.outcome("command.a");  build.ran;   // labels that ran, in order
 //
-// The only tool is `true`, `["true", OUTPUT, INPUT…]`: writes to OUTPUT a text made of its arguments and the content of
-// every INPUT. `["true", "fail"]` exits with 1. Thread rule: one thread, runs inside may have several jobs.
+// The tool is called `true`, since a tool must be found on the real file system, and that is there on every machine.
+// Thread rule: one thread, runs inside may have several jobs.
 #pragma once
 
 #include <atomic>
@@ -20,12 +21,14 @@
 
 namespace trilock::test {
 
-class MemoryBuild {
+class Build {
  public:
-  MemoryBuild();
+  // `disk` outlives it. Paths are absolute.
+  Build(Disk& disk, std::string root, std::string cache_dir);
+  virtual ~Build();
 
   // Returns the exit code; 2 when the pipeline has errors (then `findings` holds them as text).
-  int run(RunOptions options = {}, std::vector<std::string> labels = {});
+  virtual int run(RunOptions options = {}, std::vector<std::string> labels = {});
   // Reads, plans and links, and no more.
   PlannedPipeline planned();
   // Decides about every node, running nothing.
@@ -35,7 +38,6 @@ class MemoryBuild {
   std::unique_ptr<Workspace> open();  // for what is no run
   void forget_state();                // as if `.trilock` had been deleted
 
-  MemoryDisk disk;
   std::map<std::string, NodeReport> reports;
   std::vector<std::string> ran;
   std::vector<std::string> warnings;
@@ -50,9 +52,20 @@ class MemoryBuild {
   class Listener;
   bool plan(Workspace& workspace, PlannedPipeline& planned);
 
+  Disk& disk_;
+  std::string root_;
   std::unique_ptr<StateDb> db_;
   std::unique_ptr<ProcessRunner> runner_;
   SourceMap sources_;
+};
+
+// In memory: the workspace is /w, the cache /cache, and time passes before and after a run.
+class MemoryBuild final : public Build {
+ public:
+  MemoryBuild();
+  int run(RunOptions options = {}, std::vector<std::string> labels = {}) override;
+
+  MemoryDisk disk;
 };
 
 }  // namespace trilock::test

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
+
+#include "tests/support/program.hpp"
 
 namespace trilock::test {
 
-// The tool must be found on the real file system, where executables are looked up; `true` is there on every machine.
-class MemoryBuild::Runner final : public ProcessRunner {
+class Build::Runner final : public ProcessRunner {
  public:
-  explicit Runner(MemoryBuild& build) : build_(build) {}
+  explicit Runner(Build& build) : build_(build) {}
 
   Result<ProcessResult> run(const ProcessSpec& spec) override {
     ++build_.processes;
@@ -16,24 +18,15 @@ class MemoryBuild::Runner final : public ProcessRunner {
       const std::lock_guard lock(mutex_);
       if (build_.before_process) build_.before_process(spec.argv);
     }
-    ProcessResult result;
-    if (spec.argv.size() > 1 && spec.argv[1] == "fail") {
-      result.exit_code = 1;
-      result.err = "told to fail\n";
-      if (spec.on_output) spec.on_output(Stream::err, result.err);
-      return result;
-    }
-    std::string mixed;
-    for (std::size_t i = 2; i < spec.argv.size(); ++i) {
-      const Result<std::string> content = build_.disk.read(spec.dir + "/" + spec.argv[i]);
-      mixed += spec.argv[i] + "(" + content.value_or("absent") + ")";
-    }
-    if (spec.argv.size() > 1)
-      if (Status written = build_.disk.write(spec.dir + "/" + spec.argv[1], mixed, 0644); !written) {
-        result.exit_code = 1;
-        result.err = written.error().message + "\n";
-      }
-    result.out = "mixed\n";
+    const Effects effects = run_program(spec.argv, [&](const std::string& path) -> std::optional<std::string> {
+      Result<std::string> content = build_.disk_.read(spec.dir + "/" + path);
+      return content ? std::optional(std::move(*content)) : std::nullopt;
+    });
+    ProcessResult result{.exit_code = effects.exit_code, .out = effects.exit_code == 0 ? "mixed\n" : "", .err = effects.err};
+    for (const Made* files : {&effects.made, &effects.passing})
+      for (const auto& [path, entry] : *files)
+        if (const Status made = make(spec.dir + "/" + path, entry); !made && result.exit_code == 0)
+          result = {.exit_code = 1, .out = {}, .err = made.error().message + "\n"};
     if (spec.on_output) {
       spec.on_output(Stream::out, result.out);
       spec.on_output(Stream::err, result.err);
@@ -43,13 +36,25 @@ class MemoryBuild::Runner final : public ProcessRunner {
   void stop(Stop) override {}
 
  private:
-  MemoryBuild& build_;
+  Status make(const std::string& path, const MadeEntry& entry) {
+    switch (entry.type) {
+      case EntryType::symlink:
+        return build_.disk_.make_symlink(entry.content, path);
+      case EntryType::directory:
+        return build_.disk_.make_directories(path, entry.mode);
+      case EntryType::file:
+        break;
+    }
+    return build_.disk_.write(path, entry.content, entry.mode);
+  }
+
+  Build& build_;
   std::mutex mutex_;
 };
 
-class MemoryBuild::Listener final : public EventListener {
+class Build::Listener final : public EventListener {
  public:
-  Listener(MemoryBuild& build, const Graph& graph) : build_(build), graph_(graph) {}
+  Listener(Build& build, const Graph& graph) : build_(build), graph_(graph) {}
   void run_started(std::int64_t, std::size_t) override {}
   void node_started(NodeId) override {}
   void node_output(NodeId, Stream, std::string_view) override {}
@@ -65,7 +70,7 @@ class MemoryBuild::Listener final : public EventListener {
   void run_finished(const RunSummary&) override {}
 
  private:
-  MemoryBuild& build_;
+  Build& build_;
   const Graph& graph_;
   std::mutex mutex_;
 };
@@ -79,23 +84,26 @@ class NeverStop final : public StopSignal {
 
 }  // namespace
 
-MemoryBuild::MemoryBuild() : environment{{"PATH", "/usr/bin:/bin"}, {"TRILOCK_CACHE_DIR", "/cache"}} {
-  runner_ = std::make_unique<Runner>(*this);
-  for (const char* tool : {"/usr/bin/true", "/bin/true"}) disk.put(tool, "the tool", 0755);
-  disk.put_directory("/w");
+Build::Build(Disk& disk, std::string root, std::string cache_dir)
+    : environment{{"PATH", "/usr/bin:/bin"}, {"TRILOCK_CACHE_DIR", std::move(cache_dir)}},
+      disk_(disk),
+      root_(std::move(root)),
+      runner_(std::make_unique<Runner>(*this)) {
   forget_state();
 }
 
-void MemoryBuild::forget_state() {
+Build::~Build() = default;
+
+void Build::forget_state() {
   std::string warning;
   db_ = std::move(StateDb::open(":memory:", warning).value());
 }
 
-std::unique_ptr<Workspace> MemoryBuild::open() {
-  return std::make_unique<Workspace>("/w", Environment(environment), disk, *db_, *runner_);
+std::unique_ptr<Workspace> Build::open() {
+  return std::make_unique<Workspace>(root_, Environment(environment), disk_, *db_, *runner_);
 }
 
-bool MemoryBuild::plan(Workspace& workspace, PlannedPipeline& planned) {
+bool Build::plan(Workspace& workspace, PlannedPipeline& planned) {
   sources_ = {};
   findings.clear();
   Diagnostics diagnostics;
@@ -104,11 +112,10 @@ bool MemoryBuild::plan(Workspace& workspace, PlannedPipeline& planned) {
   return !diagnostics.has_errors();
 }
 
-int MemoryBuild::run(RunOptions options, std::vector<std::string> labels) {
+int Build::run(RunOptions options, std::vector<std::string> labels) {
   reports.clear();
   ran.clear();
   warnings.clear();
-  disk.next_tick();
   const std::unique_ptr<Workspace> workspace = open();
   PlannedPipeline planned;
   if (!plan(*workspace, planned)) return 2;
@@ -119,25 +126,36 @@ int MemoryBuild::run(RunOptions options, std::vector<std::string> labels) {
       selected.push_back(static_cast<NodeId>(i));
   }
   Listener listener(*this, planned.graph);
-  const int code = run_pipeline(*workspace, planned, selected, options, NeverStop(), listener).exit_code;
-  disk.next_tick();
-  return code;
+  return run_pipeline(*workspace, planned, selected, options, NeverStop(), listener).exit_code;
 }
 
-PlannedPipeline MemoryBuild::planned() {
+PlannedPipeline Build::planned() {
   const std::unique_ptr<Workspace> workspace = open();
   PlannedPipeline planned;
   plan(*workspace, planned);
   return planned;
 }
 
-std::vector<Forecast> MemoryBuild::look() {
+std::vector<Forecast> Build::look() {
   const std::unique_ptr<Workspace> workspace = open();
   PlannedPipeline planned;
   if (!plan(*workspace, planned)) return {};
   std::vector<NodeId> all;
   for (std::size_t i = 0; i < planned.graph.size(); ++i) all.push_back(static_cast<NodeId>(i));
   return forecast(*workspace, planned, all, {});
+}
+
+// The base is given a disk that is not made yet and does not use it before a run.
+MemoryBuild::MemoryBuild() : Build(disk, "/w", "/cache") {
+  for (const char* tool : {"/usr/bin/true", "/bin/true"}) disk.put(tool, "the tool", 0755);
+  disk.put_directory("/w");
+}
+
+int MemoryBuild::run(RunOptions options, std::vector<std::string> labels) {
+  disk.next_tick();
+  const int code = Build::run(options, std::move(labels));
+  disk.next_tick();
+  return code;
 }
 
 }  // namespace trilock::test
