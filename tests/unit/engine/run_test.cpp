@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "tests/support/memory_build.hpp"
 
@@ -230,122 +229,6 @@ TEST_CASE("a forecast says what would run and changes nothing") {
   CHECK(forecasts[1].after == "command.first");
   CHECK(forecasts[2].decision.next == Next::nothing);
   CHECK(build.disk.writes() == writes);
-}
-
-namespace {
-
-// A random layered graph in which every node mixes a few sources and outputs of earlier nodes.
-struct RandomPipeline {
-  std::size_t nodes;
-  std::vector<std::vector<std::size_t>> upstream;
-  std::vector<std::vector<std::size_t>> sources;
-  std::vector<std::uint32_t> salt;
-  std::vector<bool> fails;
-
-  [[nodiscard]] std::string toml() const {
-    std::string text;
-    for (std::size_t i = 0; i < nodes; ++i) {
-      text += fmt::format("[command.n{}]\nrun = [\"true\", \"{}\"", i, fails[i] ? "fail" : fmt::format("out/{}", i));
-      for (const std::size_t s : sources[i]) text += fmt::format(", \"src/{}\"", s);
-      for (const std::size_t u : upstream[i]) text += fmt::format(", \"${{command.n{}.out}}\"", u);
-      text += fmt::format("]\noutputs = [\"out/{}\"]\nenv = {{ SALT = \"{}\" }}\ninputs = [", i, salt[i]);
-      for (const std::size_t s : sources[i]) text += fmt::format("\"src/{}\", ", s);
-      text += "]\n";
-    }
-    return text;
-  }
-};
-
-constexpr std::size_t source_count = 6;
-
-RandomPipeline random_pipeline(std::mt19937& random) {
-  RandomPipeline pipeline;
-  pipeline.nodes = 2 + random() % 9;
-  for (std::size_t i = 0; i < pipeline.nodes; ++i) {
-    pipeline.upstream.emplace_back();
-    pipeline.sources.emplace_back();
-    for (std::size_t k = 0; k < i; ++k)
-      if (random() % 3 == 0) pipeline.upstream.back().push_back(k);
-    for (std::size_t k = 0; k < source_count; ++k)
-      if (random() % 4 == 0) pipeline.sources.back().push_back(k);
-    pipeline.salt.push_back(0);
-    pipeline.fails.push_back(false);
-  }
-  return pipeline;
-}
-
-void put_scene(MemoryBuild& build, const RandomPipeline& pipeline, const std::vector<std::string>& sources) {
-  build.disk.put("/w/trilock.toml", pipeline.toml());
-  for (std::size_t i = 0; i < sources.size(); ++i) build.disk.put(fmt::format("/w/src/{}", i), sources[i]);
-}
-
-std::map<std::string, std::string> outputs_of(const MemoryBuild& build, std::size_t nodes) {
-  std::map<std::string, std::string> outputs;
-  for (std::size_t i = 0; i < nodes; ++i) {
-    const std::string path = fmt::format("/w/out/{}", i);
-    outputs[path] = build.disk.has(path) ? build.disk.content(path) : "absent";
-  }
-  return outputs;
-}
-
-}  // namespace
-
-TEST_CASE("property: whatever is edited, deleted, reverted or fails, the result equals a clean build's") {
-  std::size_t runs_checked = 0;
-  for (std::uint32_t seed = 1; seed <= 250; ++seed) {
-    CAPTURE(seed);
-    std::mt19937 random(seed);
-    RandomPipeline pipeline = random_pipeline(random);
-    std::vector<std::string> sources(source_count, "0");
-    MemoryBuild build;
-    put_scene(build, pipeline, sources);
-    for (int round = 0; round < 8; ++round) {
-      CAPTURE(round);
-      const int code = build.run({.jobs = 1 + static_cast<unsigned>(random() % 3)});
-      const bool any_fails = std::find(pipeline.fails.begin(), pipeline.fails.end(), true) != pipeline.fails.end();
-      CHECK(code == (any_fails ? 1 : 0));
-      if (!any_fails) {
-        MemoryBuild clean;
-        put_scene(clean, pipeline, sources);
-        REQUIRE(clean.run() == 0);
-        CHECK(outputs_of(build, pipeline.nodes) == outputs_of(clean, pipeline.nodes));
-        const std::size_t before = build.processes;
-        CHECK(build.run() == 0);
-        CHECK(build.processes == before);
-        ++runs_checked;
-      }
-      for (std::size_t edit = random() % 3 + 1; edit > 0; --edit) {
-        const std::size_t node = random() % pipeline.nodes;
-        switch (random() % 7) {
-          case 0:
-          case 1:
-            sources[random() % source_count] = std::to_string(random() % 3);
-            break;
-          case 2:
-            build.disk.erase(fmt::format("/w/out/{}", node));
-            break;
-          case 3:
-            build.disk.put(fmt::format("/w/out/{}", node), "by hand");
-            break;
-          case 4:
-            pipeline.salt[node] = static_cast<std::uint32_t>(random() % 2);
-            break;
-          case 5:
-            pipeline.fails[node] = !pipeline.fails[node];
-            break;
-          default:
-            if (random() % 4 == 0)
-              build.forget_state();
-            else if (random() % 4 == 0)
-              build.disk.erase("/cache");
-            else
-              std::fill(pipeline.fails.begin(), pipeline.fails.end(), false);
-        }
-      }
-      put_scene(build, pipeline, sources);
-    }
-  }
-  CHECK(runs_checked > 500);
 }
 
 TEST_CASE("two nodes that run the same thing and make no file both run") {
