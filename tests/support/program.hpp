@@ -5,8 +5,9 @@
 //   true fail                    exits with 1
 //   true lossy OUTPUT SALT INPUT…        OUTPUT is one of three texts, whatever the inputs
 //   true pair OUTPUT-A OUTPUT-B SALT INPUT…   A is as lossy makes it, B as `mix` does
-//   true tree DIRECTORY SALT INPUT…      a directory with an executable, a symlink, a name with a blank, an empty folder
-//   true scan OUTPUT DEPFILE INPUT…      follows lines `include PATH` of the inputs; writes what it read to DEPFILE
+//   true tree DIRECTORY SALT INPUT…      a directory with an executable, a symlink, a name with a blank, an empty
+//   folder true scan OUTPUT DEPFILE INPUT…      follows lines `include PATH` of the inputs; writes what it read to
+//   DEPFILE
 //
 // All but the first two exit with 1 when an INPUT begins with `bad`, or an included file does not exist. A directory
 // as an INPUT stands for the file `sum` in it. Thread rule: free functions.
