@@ -84,7 +84,7 @@ namespace {
 Status add_selected_inputs(RunState& state, const Node& node, Action& action) {
   std::vector<std::string> own;
   own.reserve(node.outputs.size() + 1);
-  if (node.depfile) own.push_back(node.depfile->path);
+  for (const OutputSpec& depfile : node.depfiles) own.push_back(depfile.path);
   for (const OutputSpec& output : node.outputs) own.push_back(output.path);
   Result<std::vector<std::string>> selected = state.comparing
                                                   ? state.tree.select(present_inputs(node.inputs, state.tree), own)

@@ -150,7 +150,7 @@ void report_output_conflicts(const Graph& graph, Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const Node& node = graph.node(static_cast<NodeId>(i));
     for (const OutputSpec& output : node.outputs) claims.push_back({&output, static_cast<NodeId>(i)});
-    if (node.depfile) claims.push_back({&*node.depfile, static_cast<NodeId>(i)});
+    for (const OutputSpec& depfile : node.depfiles) claims.push_back({&depfile, static_cast<NodeId>(i)});
   }
   std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
     return a.output->path == b.output->path ? a.node < b.node : by_path(a, b);

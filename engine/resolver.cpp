@@ -75,7 +75,7 @@ std::span<const std::string> Resolver::foreign_outputs() {
       if (upstream[i] && i != index_of(id_)) continue;
       const Node& node = state_.graph.node(static_cast<NodeId>(i));
       for (const OutputSpec& output : node.outputs) foreign_outputs_->push_back(output.path);
-      if (node.depfile) foreign_outputs_->push_back(node.depfile->path);
+      for (const OutputSpec& depfile : node.depfiles) foreign_outputs_->push_back(depfile.path);
     }
     std::sort(foreign_outputs_->begin(), foreign_outputs_->end());
   }

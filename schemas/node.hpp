@@ -61,7 +61,7 @@ struct Node {
   std::vector<Dependency> dependencies;  // sorted by label, then kind; unique; empty once the graph is linked
   std::vector<InputPattern> inputs;      // in the order of the file: later wins
   std::vector<OutputSpec> outputs;
-  std::optional<OutputSpec> depfile;  // where its processes write what they read; may be an output as well
+  std::vector<OutputSpec> depfiles;  // where a process writes what it read; may be an output too; one at most
   std::vector<std::pair<std::string, Text>> env;
   std::vector<std::string> pass_env;
   std::vector<std::string> secret_env;

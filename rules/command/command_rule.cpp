@@ -66,7 +66,7 @@ void plan_depfile(const ConfigTable& table, Diagnostics& diagnostics, Node& node
         "name a file that the program writes: `gcc -MD -MF out/main.d` goes with `depfile = \"out/main.d\"`");
     return;
   }
-  node.depfile = OutputSpec{.name = {}, .path = std::move(path), .place = value->place};
+  node.depfiles.push_back({.name = {}, .path = std::move(path), .place = value->place});
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ Result<Action> CommandRule::resolve(const Node& node, const Target& target, Reso
   action.rule = name();
   action.outputs = node.outputs;
   action.cache = node.cache;
-  if (node.depfile) action.depfile = node.depfile->path;
+  if (!node.depfiles.empty()) action.depfile = node.depfiles.front().path;
   Process process{.name = "script", .dir = node.dir};
   if (const Config* script = target.table.find("script"); script != nullptr && script->text() != nullptr) {
     process.argv = {"sh", "-euc", context.fill(*script->text(), node.dir)};
