@@ -36,8 +36,8 @@ struct Decision {
   std::vector<FieldChange> changes;
   std::optional<ActionResult> result;
   bool recorded_here = false;  // `result` is this workspace's own: it is recorded, and holds no output
-  std::int64_t began_ns = 0;  // after a run: the disk's clock when the last attempt began; only with a depfile
-  std::string unkept;         // after a run: why the result is used and not kept, or ""
+  std::int64_t began_ns = 0;   // after a run: the disk's clock when the last attempt began; only with a depfile
+  std::string unkept;          // after a run: why the result is used and not kept, or ""
 };
 
 // All nodes that `id` depends on must be finished.

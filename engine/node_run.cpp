@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "cache/outputs.hpp"
-#include "engine/node_output.hpp"
 #include "engine/discovered.hpp"
+#include "engine/node_output.hpp"
 #include "engine/recheck.hpp"
 #include "engine/scratch.hpp"
 #include "rules/rule.hpp"

@@ -22,7 +22,8 @@ class Build::Runner final : public ProcessRunner {
       Result<std::string> content = build_.disk_.read(spec.dir + "/" + path);
       return content ? std::optional(std::move(*content)) : std::nullopt;
     });
-    ProcessResult result{.exit_code = effects.exit_code, .out = effects.exit_code == 0 ? "mixed\n" : "", .err = effects.err};
+    ProcessResult result{
+        .exit_code = effects.exit_code, .out = effects.exit_code == 0 ? "mixed\n" : "", .err = effects.err};
     for (const Made* files : {&effects.made, &effects.passing})
       for (const auto& [path, entry] : *files)
         if (const Status made = make(spec.dir + "/" + path, entry); !made && result.exit_code == 0)
