@@ -1,5 +1,5 @@
 // What actions with one declared key were seen to read: sets of paths, the newest first. With the contents that those
-// paths have now, a set gives the key of a result; see docs/design/0004-depfiles.md.
+// paths have now, a set gives the key of a result; see docs/design/0006-depfiles.md.
 //
 // `<cache directory>/discovered/<first two hex digits>/<32 hex digits of the declared key>`:
 //

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/decision.hpp"
+#include "engine/discovered.hpp"
 #include "engine/revision_world.hpp"
 #include "rules/json_document.hpp"
 #include "rules/rule.hpp"
@@ -52,6 +53,7 @@ class State {
         planned_(planned),
         blobs_(workspace.disk(), workspace.state_dir() + "/none"),
         actions_(workspace.disk(), workspace.state_dir() + "/none"),
+        discovered_(workspace.disk(), workspace.state_dir() + "/none"),
         executables_(workspace.environment().path()),
         secrets_(secrets_of(planned.graph, workspace.environment())),
         run_{.pipeline = planned.pipeline,
@@ -59,14 +61,18 @@ class State {
              .tree = workspace.tree(),
              .blobs = blobs_,
              .actions = actions_,
+             .discovered = discovered_,
              .db = workspace.db(),
              .questions = workspace.questions(),
+             .tools = workspace.tools(),
              .runner = workspace.runner(),
              .environment = workspace.environment(),
              .executables = executables_,
              .events = nobody_,
              .secrets = secrets_,
              .options = {},
+             .producers = Producers(planned.graph),
+             .began_ns = 0,
              .scratch_root = {},
              .platform = {},
              .recorded = {},
@@ -82,8 +88,9 @@ class State {
 
   // The fields of the node's key; an error when its action cannot be made.
   Result<std::vector<Field>> fields(NodeId id) {
-    const Decision decision = decide(run_, id);
+    Decision decision = decide(run_, id);
     if (!decision.has_key) return std::unexpected(decision.error);
+    add_discovered(id, decision);
     std::vector<Field> fields = explanation_of(run_, decision);
     add_condition(id, fields);
     return fields;
@@ -117,6 +124,13 @@ class State {
   [[nodiscard]] const Graph& graph() const { return planned_.graph; }
 
  private:
+  // Files that a depfile named when the node last ran here. Of a node that never did, nobody knows them.
+  void add_discovered(NodeId id, Decision& decision) {
+    if (decision.action.depfile.empty()) return;
+    const Result<std::optional<ActionResult>> last = run_.db.result(graph().node(id).label);
+    if (last && *last) decision.discovered = look_at_discovered(run_.tree, (*last)->discovered);
+  }
+
   void add_condition(NodeId id, std::vector<Field>& fields) const {
     for (const Condition& when : graph().node(id).when)
       fields.push_back(
@@ -127,6 +141,7 @@ class State {
   const PlannedPipeline& planned_;
   BlobStore blobs_;
   ActionCache actions_;
+  DiscoveredSets discovered_;
   Executables executables_;
   SilentListener nobody_;
   Redactor secrets_;

@@ -1,5 +1,5 @@
 // Inputs that an action names only when it has run: the prerequisites in its depfile. They count by content alone,
-// wherever they lie, and so do files that the depfile names and that do not exist. docs/design/0004-depfiles.md
+// wherever they lie, and so do files that the depfile names and that do not exist. docs/design/0006-depfiles.md
 // Thread rule: as the SourceTree.
 #pragma once
 

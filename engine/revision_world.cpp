@@ -181,6 +181,12 @@ Result<std::string> RevisionDisk::read(const std::string& path) {
   return disk_.read(found.path);
 }
 
+Result<std::string> RevisionDisk::read_start(const std::string& path, std::size_t bytes) {
+  const Found found = find(real_path(path, Last::follow));
+  if (found.source == Source::absent) return not_there(path);
+  return disk_.read_start(found.path, bytes);
+}
+
 Result<std::string> RevisionDisk::read_link(const std::string& path) {
   const Found found = find(real_path(path, Last::keep));
   if (found.source == Source::absent) return not_there(path);

@@ -26,10 +26,13 @@ class RevisionDisk final : public Disk {
   Result<FileStat> stat_following(const std::string& path) override;
   Result<std::vector<DirEntry>> list(const std::string& path) override;
   Result<std::string> read(const std::string& path) override;
+  Result<std::string> read_start(const std::string& path, std::size_t bytes) override;
   Result<std::string> read_link(const std::string& path) override;
   Result<FastDigest> hash_fast(const std::string& path) override;
   Result<ContentDigests> hash_both(const std::string& path) override;
   std::int64_t change_clock_ns() override { return disk_.change_clock_ns(); }
+  std::int64_t latest_stamp_ns() override { return disk_.latest_stamp_ns(); }
+  void wait_for_clock(std::int64_t time_ns) override { disk_.wait_for_clock(time_ns); }
 
   Status write(const std::string& path, std::string_view content, std::uint32_t mode) override;
   Status copy(const std::string& from, const std::string& to, std::uint32_t mode) override;

@@ -215,6 +215,31 @@ index=$(sha256sum ../.git/index)
 affected --since HEAD
 expect_equal 'the index is not written' "$index" "$(sha256sum ../.git/index)"
 
+# --- what a depfile named, once the node has run here ---
+
+mkdir "$work/depfile" && cd "$work/depfile" && git init -q .
+printf '.trilock/\nout/\n' >.gitignore
+cat >trilock.toml <<'TOML'
+[command.compile]
+script = "cat a.c a.h >out/a.o; echo 'out/a.o: a.c a.h' >out/a.d"
+inputs = ["a.c"]
+outputs = ["out/a.o"]
+depfile = "out/a.d"
+TOML
+echo source >a.c
+echo header >a.h
+commit first
+echo edited >a.h
+expect_affected 'a header before the first run' ''
+git checkout -q a.h
+trilock run
+[ "$code" = 0 ] || fail 'the node with a depfile runs' "$code $err"
+expect_affected 'a header that is the same' ''
+echo edited >a.h
+expect_affected 'a header that the last run named' 'command.compile input a.h: content changed'
+git checkout -q a.h
+cd "$work/repo/service" || exit
+
 # --- revisions ---
 git tag v1
 echo more >>a.txt
