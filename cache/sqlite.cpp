@@ -7,12 +7,22 @@ namespace {
 
 std::unexpected<Error> failure(sqlite3* handle, int code) {
   const char* message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  // "disk I/O error" and "unable to open database file" hide what the operating system said.
+  const int system = handle != nullptr ? sqlite3_system_errno(handle) : 0;
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return fail(ErrorKind::corrupt, message);
     case SQLITE_FULL:
-      return fail(ErrorKind::no_space, message);
+      return fail(ErrorKind::no_space, "no space left on device");
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY: {
+      if (system == 0) return fail(ErrorKind::io, message);
+      auto error = fail_errno(message, system);
+      if (error.error().kind != ErrorKind::no_space) error.error().kind = ErrorKind::io;
+      return error;
+    }
     default:
       return fail(ErrorKind::io, message);
   }
