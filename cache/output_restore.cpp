@@ -1,6 +1,7 @@
-// Putting outputs back in two steps. First every file that differs is copied out of the blobs and verified, in
+// Putting outputs back in two steps. First every file and symlink that differs is made, and verified, in
 // `.trilock/tmp` of the workspace, where no glob and no listing of a node that runs at the same time can see it; so a
-// missing or damaged blob and a full disk are found while nothing has changed. Then the copies are renamed into place.
+// missing or damaged blob and a full disk are found while nothing has changed. Then they are renamed into place, so a
+// kill leaves no temporary among the outputs.
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -27,12 +28,12 @@ class Restoration {
  private:
   struct Work {
     Difference difference;
-    std::string staged;  // absolute; of a file whose bytes are needed
+    std::string staged;  // absolute; of a symlink, and of a file whose bytes are needed
   };
 
   Status stage_files();
   Status apply(const Work& work);
-  Status write_file(const Work& work);
+  Status put_in_place(const Work& work);
   Status make_room(const Difference& difference);
   Status unlock_parent(std::string_view path);
   Status settle_directories();
@@ -46,8 +47,8 @@ class Restoration {
   std::map<std::string, std::uint32_t, std::less<>> directories_;  // whose mode is set at the end: path -> mode
 };
 
-bool needs_bytes(const Difference& difference) {
-  if (difference.entry == nullptr || difference.entry->type != EntryType::file) return false;
+bool needs_staging(const Difference& difference) {
+  if (difference.entry == nullptr || difference.entry->type == EntryType::directory) return false;
   return difference.kind != Difference::Kind::mode;
 }
 
@@ -55,7 +56,7 @@ Status Restoration::find_differences(std::span<const OutputSpec> outputs, std::s
   entries_ = entries;
   return each_difference(tree_, outputs, entries, [this](const Difference& difference) {
     std::string staged;
-    if (needs_bytes(difference)) staged = fmt::format("{}/{}", stage_, work_.size());
+    if (needs_staging(difference)) staged = fmt::format("{}/{}", stage_, work_.size());
     work_.push_back({difference, std::move(staged)});
     return true;
   });
@@ -76,14 +77,16 @@ Status Restoration::run() {
 
 Status Restoration::stage_files() {
   for (const Work& work : work_) {
-    if (work.staged.empty() || blobs_.has(work.difference.entry->blob)) continue;
+    if (work.staged.empty() || work.difference.entry->type == EntryType::symlink) continue;
+    if (blobs_.has(work.difference.entry->blob)) continue;
     return fail(ErrorKind::not_found, fmt::format("cannot restore `{}`: blob `{}` is not in the cache",
                                                   work.difference.path, work.difference.entry->blob.hex()));
   }
   for (const Work& work : work_) {
     if (work.staged.empty()) continue;
     const OutputEntry& entry = *work.difference.entry;
-    const Status status = blobs_.restore(entry.blob, work.staged, entry.mode);
+    const Status status = entry.type == EntryType::symlink ? disk_.make_symlink(entry.symlink_target, work.staged)
+                                                           : blobs_.restore(entry.blob, work.staged, entry.mode);
     if (status) continue;
     const Error& error = status.error();
     return fail(error.kind, fmt::format("cannot restore `{}`: {}", entry.path, error.message), error.help);
@@ -103,15 +106,8 @@ Status Restoration::apply(const Work& work) {
     return disk_.set_mode(path, entry.mode);
   }
   if (Status status = make_room(difference); !status) return status;
-  switch (entry.type) {
-    case EntryType::file:
-      return write_file(work);
-    case EntryType::symlink:
-      return disk_.make_symlink(entry.symlink_target, path);
-    case EntryType::directory:
-      break;
-  }
-  return disk_.make_directories(path, entry.mode | owner_access);
+  if (entry.type == EntryType::directory) return disk_.make_directories(path, entry.mode | owner_access);
+  return put_in_place(work);
 }
 
 // A file or symlink takes the place of another in one step; a directory cannot be replaced so, nor replace anything.
@@ -128,12 +124,14 @@ Status Restoration::make_room(const Difference& difference) {
   return {};
 }
 
-Status Restoration::write_file(const Work& work) {
+Status Restoration::put_in_place(const Work& work) {
   const std::string path = tree_.absolute(work.difference.path);
+  const OutputEntry& entry = *work.difference.entry;
   const Status renamed = disk_.rename(work.staged, path);
   // The output may be on another file system than `.trilock`.
   if (!renamed && renamed.error().kind == ErrorKind::io) {
-    return disk_.copy(work.staged, path, work.difference.entry->mode);
+    if (entry.type == EntryType::symlink) return disk_.make_symlink(entry.symlink_target, path);
+    return disk_.copy(work.staged, path, entry.mode);
   }
   return renamed;
 }
