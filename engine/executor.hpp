@@ -3,7 +3,7 @@
 // A node becomes ready when its count of open dependencies reaches zero; ready nodes wait in a heap ordered by the
 // longest remaining path. A body may block (it waits for a process), so the number of threads is the number of jobs,
 // whatever the number of cores. Slots: every node takes `weight` slots of its pool and one slot of each thing that it
-// uses alone; a node that cannot have all of them at once waits without holding any, so there is no deadlock.
+// uses alone; engine/slots.hpp says who gets them.
 #pragma once
 
 #include <cstdint>

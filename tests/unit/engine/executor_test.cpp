@@ -38,7 +38,7 @@ struct Watch {
   void body(const Graph& graph, NodeId id, std::chrono::milliseconds busy) {
     const Node& node = graph.node(id);
     enter("", 1);
-    enter(pool_name(node), static_cast<int>(node.weight));
+    enter(pool_name(node), slots_of(node));
     for (const std::string& thing : node.exclusive) enter(thing, 1);
     {
       const std::lock_guard lock(mutex);
@@ -46,8 +46,12 @@ struct Watch {
     }
     std::this_thread::sleep_for(busy);
     enter("", -1);
-    enter(pool_name(node), -static_cast<int>(node.weight));
+    enter(pool_name(node), -slots_of(node));
     for (const std::string& thing : node.exclusive) enter(thing, -1);
+  }
+  // The first pool of these tests has one slot, the second two. More weight than that takes all of them.
+  static int slots_of(const Node& node) {
+    return std::min(static_cast<int>(node.weight), node.pool == Node::no_pool ? 100 : node.pool == 0 ? 1 : 2);
   }
   void enter(const std::string& what, int change) {
     const std::lock_guard lock(mutex);
@@ -96,7 +100,8 @@ TEST_CASE("property: order, pools, weights and exclusive things hold on random g
         if (random() % 8 == 0) node.dependencies.push_back({"n" + std::to_string(k), DependencyKind::after, {}});
       if (random() % 2 == 0) node.pool = random() % 2 == 0 ? 1 : 0;
       if (random() % 4 == 0) node.exclusive.push_back("thing");
-      if (random() % 4 == 0) node.weight = 2;
+      if (random() % 4 == 0) node.exclusive.push_back("other");
+      if (random() % 4 == 0) node.weight = 2 + random() % 3;
       nodes.push_back(std::move(node));
     }
     const Graph graph = make_graph(std::move(nodes));
@@ -116,8 +121,39 @@ TEST_CASE("property: order, pools, weights and exclusive things hold on random g
     CHECK(!early);
     for (const auto& times : done) CHECK(times.load() == 1);
     CHECK(watch.most["thing"] <= 1);
+    CHECK(watch.most["other"] <= 1);
+    CHECK(watch.most["pool one"] <= 1);
     CHECK(watch.most["pool two"] <= 2);
   }
+}
+
+TEST_CASE("a pool is used to the full, and no further") {
+  std::vector<Node> nodes;
+  for (std::size_t i = 0; i < 24; ++i) {
+    nodes.push_back(named(i));
+    if (i % 2 == 0) nodes.back().pool = 1;
+  }
+  const Graph graph = make_graph(std::move(nodes));
+  Watch watch;
+  execute(graph, {{"one", 1, {}}, {"two", 2, {}}}, std::vector<bool>(24, true), {.jobs = 8},
+          [&](NodeId id) { watch.body(graph, id, std::chrono::milliseconds(20)); });
+  CHECK(watch.most["pool two"] == 2);
+  CHECK(watch.most["pool "] >= 6);  // the others are not held up by it
+}
+
+TEST_CASE("ten thousand nodes that wait for one pool cost no more than their number") {
+  std::vector<Node> nodes;
+  for (std::size_t i = 0; i < 10'000; ++i) {
+    nodes.push_back(named(i));
+    nodes.back().pool = 1;
+  }
+  const Graph graph = make_graph(std::move(nodes));
+  std::atomic<std::size_t> ran = 0;
+  const auto started = std::chrono::steady_clock::now();
+  execute(graph, {{"one", 1, {}}, {"two", 2, {}}}, std::vector<bool>(graph.size(), true), {.jobs = 8},
+          [&](NodeId) { ++ran; });
+  CHECK(ran == 10'000);
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(5));
 }
 
 TEST_CASE("only what is wanted runs") {
