@@ -59,6 +59,8 @@ class Disk {
   virtual std::int64_t latest_stamp_ns() = 0;
   // Until change_clock_ns() is later than `time_ns`; at most a few ticks.
   virtual void wait_for_clock(std::int64_t time_ns) = 0;
+  // What this user may still write to the file system of `path`.
+  virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
 
   // Whole or not at all: a temporary beside it, then rename. Makes missing parent directories.
   virtual Status write(const std::string& path, std::string_view content, std::uint32_t mode) = 0;

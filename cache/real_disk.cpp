@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -227,6 +228,14 @@ class RealDisk final : public Disk {
   void wait_for_clock(std::int64_t time_ns) override {
     constexpr timespec pause = {.tv_sec = 0, .tv_nsec = 500'000};
     for (int i = 0; i < 100 && change_clock_ns() <= time_ns; ++i) ::nanosleep(&pause, nullptr);
+  }
+
+  Result<std::uint64_t> free_bytes(const std::string& path) override {
+    struct statvfs system = {};
+    if (retry_interrupted([&] { return ::statvfs(path.c_str(), &system); }) != 0)
+      return fail_errno(cannot("look at the disk of", path), errno);
+    if (system.f_files != 0 && system.f_favail == 0) return 0;  // no file can be made
+    return std::uint64_t{system.f_bavail} * system.f_frsize;
   }
 
   Status write(const std::string& path, std::string_view content, std::uint32_t mode) override {

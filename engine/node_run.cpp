@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "cache/outputs.hpp"
 #include "engine/discovered.hpp"
@@ -21,6 +20,19 @@ using Clock = std::chrono::steady_clock;
 
 const Rule& rule_of(const Node& node) {
   return *registry()[node.rule];
+}
+
+constexpr std::uint64_t full_disk_bytes = 64 * 1024;  // less is no room for anything: some blocks are never given out
+
+// After the first failure half a second, then twice as long each time, at most half a minute.
+std::uint64_t retry_delay_ms(std::uint32_t failures) {
+  return std::min<std::uint64_t>(30'000, 500ull << std::min(failures - 1, 6u));
+}
+
+// The C library's words, and Go's; every process has LANG=C.UTF-8.
+bool speaks_of_full_disk(std::string_view output) {
+  return output.find("o space left on device") != std::string_view::npos ||
+         output.find("isk quota exceeded") != std::string_view::npos;
 }
 
 // Why an attempt ended, when it did not end well.
@@ -85,8 +97,8 @@ class Attempt {
 
   // Empty when every process ended well and the outputs are there.
   std::optional<Trouble> run(ActionResult& result) {
-    if (std::optional<Trouble> trouble = prepare()) return trouble;
-    std::optional<Trouble> trouble = run_processes();
+    std::optional<Trouble> trouble = prepare();
+    if (!trouble) trouble = run_noted();
     if (!trouble) trouble = gather(result);
     if (has_passing_depfile()) static_cast<void>(state_.tree.disk().remove(depfile_path()));
     if (trouble)
@@ -95,7 +107,20 @@ class Attempt {
   }
 
  private:
+  std::optional<Trouble> run_noted() {
+    if (state_.journal == nullptr) return run_processes();
+    const Result<std::uint64_t> entry = state_.journal->enter(node_.label, action_.leaves);
+    if (!entry) return trouble_of(entry.error());
+    std::optional<Trouble> trouble = run_processes();
+    // A process that did not end by itself may not have taken back what it made outside (buildah does not, even after
+    // TERM): the entry stays for the next run.
+    if (!cut_short_) state_.journal->end(*entry);
+    return trouble;
+  }
+
   std::optional<Trouble> prepare() {
+    if (state_.journal != nullptr)  // a kill from here on leaves a scratch directory
+      if (Status begun = state_.journal->begin(); !begun) return trouble_of(begun.error());
     if (uses_scratch(action_))
       if (Status made = scratch_.make(); !made) return trouble_of(made.error());
     if (Status staged = scratch_.stage(action_.staged); !staged) return trouble_of(staged.error());
@@ -150,11 +175,24 @@ class Attempt {
       const bool marked = write.path.starts_with('\x1f');
       const std::string path = marked ? replace_markers(write.path, paths()) : state_.tree.absolute(write.path);
       if (!marked && holds(path, write)) continue;
-      if (Status written = state_.tree.disk().write(path, write.content, write.mode); !written)
-        return trouble_of(written.error());
+      Disk& disk = state_.tree.disk();
+      Status written = marked ? disk.write(path, write.content, write.mode) : write_output(path, write);
+      if (!written) return trouble_of(written.error());
       if (!marked) state_.tree.forget(write.path);
     }
     return std::nullopt;
+  }
+
+  // Made in the scratch directory, so that a kill leaves no temporary beside the output.
+  Status write_output(const std::string& path, const FileWrite& write) {
+    Disk& disk = state_.tree.disk();
+    const std::string made = scratch_.dir() + "/written";
+    if (Status done = scratch_.make(); !done) return done;
+    if (Status done = disk.write(made, write.content, write.mode); !done) return done;
+    if (Status done = disk.make_directories(path.substr(0, path.rfind('/'))); !done) return done;
+    Status renamed = disk.rename(made, path);
+    if (!renamed && renamed.error().kind == ErrorKind::io) return disk.write(path, write.content, write.mode);
+    return renamed;
   }
 
   bool holds(const std::string& path, const FileWrite& write) {
@@ -174,6 +212,7 @@ class Attempt {
         return trouble_of(Error{ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", process.argv[0]), {}});
       Result<ProcessResult> ended = state_.runner.run(spec);
       if (!ended) return trouble_of(ended.error());
+      cut_short_ = cut_short_ || ended->end != ProcessEnd::exited;
       const bool well = ended->end == ProcessEnd::exited && std::find(process.ok_codes.begin(), process.ok_codes.end(),
                                                                       ended->exit_code) != process.ok_codes.end();
       if (process.quiet && !well) {
@@ -181,19 +220,34 @@ class Attempt {
         output_.write(Stream::err, ended->err);
       }
       output_.process_ended();
+      if (!well) {
+        report_.command = secrets_(command_line(spec.argv));
+        return trouble_of_end(process, *ended);
+      }
       run_.processes.push_back({ended->exit_code, std::move(ended->out), std::move(ended->err), ended->duration_ms});
-      if (!well) report_.command = secrets_(command_line(spec.argv));
-      if (!well)
-        return Trouble{ended->end == ProcessEnd::cancelled ? Outcome::cancelled : Outcome::failed,
-                       describe_end(process, *ended, node_.timeout_ms),
-                       {},
-                       false};
       if (!process.review) continue;
       const Verdict verdict = rule_of(node_).review(node_, target(), run_, i);
       if (verdict.kind == Verdict::Kind::wait) return Trouble{Outcome::waiting, verdict.message, {}, false};
       if (verdict.kind == Verdict::Kind::fail) return Trouble{Outcome::failed, verdict.message, {}, false};
     }
     return std::nullopt;
+  }
+
+  // A tool rarely says so in its exit code when it failed for lack of space; the disk does, while what the tool left
+  // is still there.
+  Trouble trouble_of_end(const Process& process, const ProcessResult& ended) {
+    Trouble trouble{ended.end == ProcessEnd::cancelled ? Outcome::cancelled : Outcome::failed,
+                    describe_end(process, ended, node_.timeout_ms),
+                    {},
+                    false};
+    if (trouble.outcome != Outcome::failed) return trouble;
+    const Result<std::uint64_t> free_bytes = state_.tree.disk().free_bytes(state_.tree.root());
+    const bool full = free_bytes && *free_bytes < full_disk_bytes;
+    if (!full && !speaks_of_full_disk(ended.out) && !speaks_of_full_disk(ended.err)) return trouble;
+    trouble.help = full ? fmt::format("there is no space left on the disk of `{}`", state_.tree.root())
+                        : "a disk that it writes to has no space left";
+    trouble.environment = true;
+    return trouble;
   }
 
   ProcessSpec spec_of(const Process& process, const std::vector<EnvVar>& base) {
@@ -253,6 +307,7 @@ class Attempt {
   OutputTap output_;
   Scratch scratch_;
   Run run_;
+  bool cut_short_ = false;  // a process, by a signal
 };
 
 // The result becomes the recorded one of its node, and where its policy allows one that other checkouts find.
@@ -288,15 +343,20 @@ void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& repo
   result.key = decision.key;
   const Clock::time_point started = Clock::now();
   std::optional<Trouble> trouble;
-  for (std::uint32_t attempt = 0; attempt <= node.retries; ++attempt) {
-    if (attempt > 0)
-      std::this_thread::sleep_for(std::chrono::milliseconds(std::min(30'000u, 500u << std::min(attempt, 6u))));
+  for (std::uint32_t attempt = 1;; ++attempt) {
     report.out.clear();
     report.err.clear();
     report.order.clear();
     report.command.clear();
     trouble = Attempt(state, id, decision, report).run(result);
-    if (!trouble || trouble->outcome != Outcome::failed) break;
+    if (!trouble || trouble->outcome != Outcome::failed || attempt > node.retries) break;
+    const std::uint64_t delay_ms = retry_delay_ms(attempt);
+    state.events.warning(fmt::format("{}: {}; retry {} of {} in {} s", node.label, trouble->reason, attempt,
+                                     node.retries, static_cast<double>(delay_ms) / 1000));
+    if (!state.runner.pause(delay_ms)) {
+      trouble = Trouble{Outcome::cancelled, "interrupted", {}, false};
+      break;
+    }
   }
   report.duration_ms =
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
@@ -318,7 +378,8 @@ void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& repo
 
 // False when the cache lost what it had, so that the node has to run after all.
 bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
-  const Status restored = restore_outputs(state.tree, state.blobs, decision.action.outputs, decision.result->outputs);
+  Status restored = state.journal == nullptr ? Status() : state.journal->begin();
+  if (restored) restored = restore_outputs(state.tree, state.blobs, decision.action.outputs, decision.result->outputs);
   if (!restored && (restored.error().kind == ErrorKind::not_found || restored.error().kind == ErrorKind::corrupt)) {
     decision.reason = restored.error().message;
     return false;

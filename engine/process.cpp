@@ -1,14 +1,11 @@
-// posix_spawn (glibc starts the child with CLONE_VFORK, so a large parent costs nothing), one poll loop per process
-// over its two pipes, its pidfd and the stop signal: no thread per pipe, no SIGCHLD handler.
+// One poll loop per process over its two pipes, its pidfd and the stop signal: no thread per pipe, no SIGCHLD handler.
 #include "engine/process.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +13,9 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <optional>
+
+#include "engine/spawn.hpp"
 
 namespace trilock {
 namespace {
@@ -72,86 +72,85 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-// Starts the process with its pipes; returns an errno value.
-int spawn(const ProcessSpec& spec, int out, int err, pid_t& pid) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-  posix_spawn_file_actions_addchdir_np(&actions, spec.dir.c_str());
-
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-
-  const int error = ::posix_spawn(&pid, spec.executable.c_str(), &actions, &attributes, pointers(spec.argv).data(),
-                                  pointers(spec.env).data());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return error;
-}
+// What all processes of one runner share.
+struct Surroundings {
+  Descendants& descendants;
+  int null_fd;                   // /dev/null
+  int stop_fd;                   // readable once a stop was asked for
+  const std::atomic<int>& stop;  // 0 not asked for, 1 TERM, 2 KILL
+  std::uint64_t grace_ms;
+};
 
 // One running process and the loop that watches it.
 class Child {
  public:
-  Child(const ProcessSpec& spec, int stop_fd, const std::atomic<int>& stop, std::uint64_t grace_ms)
-      : spec_(spec), stop_fd_(stop_fd), stop_(stop), grace_ms_(grace_ms) {}
+  Child(const ProcessSpec& spec, const Surroundings& around)
+      : spec_(spec), around_(around), brand_(around.descendants.next_brand()) {}
 
   Result<ProcessResult> run() {
     started_ = Clock::now();
-    Pipe out;
-    Pipe err;
-    if (!make_pipe(out) || !make_pipe(err)) return fail_errno("cannot make a pipe", errno);
-    if (const int error = spawn(spec_, out.write.get(), err.write.get(), pid_); error != 0)
-      return fail_errno("cannot start `" + spec_.executable + "`", error);
-    out.write.reset();
-    err.write.reset();
-    out_ = std::move(out.read);
-    err_ = std::move(err.read);
-    pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (Status started = start(); !started) return std::unexpected(started.error());
     watch();
-    return reap();
+    return finish();
   }
 
  private:
+  Status start() {
+    Pipe out;
+    Pipe err;
+    if (!make_pipe(out) || !make_pipe(err)) return fail_errno("cannot make a pipe", errno);
+    Spawned spawned;
+    const std::vector<char*> argv = pointers(spec_.argv);
+    const std::vector<char*> env = pointers(spec_.env);
+    const int error = spawn({.executable = spec_.executable.c_str(),
+                             .argv = argv.data(),
+                             .env = env.data(),
+                             .dir = spec_.dir.c_str(),
+                             .in = around_.null_fd,
+                             .out = out.write.get(),
+                             .err = err.write.get(),
+                             .brand = brand_},
+                            spawned);
+    if (error != 0) return fail_errno("cannot start `" + spec_.executable + "`", error);
+    pid_ = spawned.pid;
+    pidfd_ = Fd(spawned.pidfd);
+    out_ = std::move(out.read);
+    err_ = std::move(err.read);
+    return {};
+  }
+
   void watch() {
     bool exited = false;
-    while (!exited) {
+    while (!exited || lingers()) {
+      const int exit_fd = exited ? -1 : pidfd_.get();
       std::array<pollfd, 4> fds{
-          {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {pidfd_.get(), POLLIN, 0}, {stop_poll_fd(), POLLIN, 0}}};
+          {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {exit_fd, POLLIN, 0}, {stop_poll_fd(), POLLIN, 0}}};
       const int ready = ::poll(fds.data(), fds.size(), next_timeout_ms());
       if (ready < 0 && errno != EINTR) break;
       if (fds[0].revents != 0) read_some(out_, Stream::out, result_.out);
       if (fds[1].revents != 0) read_some(err_, Stream::err, result_.err);
       check_limits();
-      exited = fds[2].revents != 0;
+      exited = exited || fds[2].revents != 0;
     }
-    // What was written before the end is in the pipes now; a descendant that still holds them is not waited for.
-    drain(out_, Stream::out, result_.out);
-    drain(err_, Stream::err, result_.err);
   }
+
+  // A process that was told to end may leave others that are still at it: a shell goes at once while the terraform
+  // that it started gives its lock back. They have what is left of the grace period.
+  bool lingers() { return signalled_ == 1 && around_.descendants.terminate(brand_, pid_, told_); }
 
   // Once TERM was sent because of a stop, the level-triggered eventfd would wake the loop without end: from then on the
   // grace period's timeout, which is short, looks at the flag instead.
-  [[nodiscard]] int stop_poll_fd() const { return watched_stop_ > 0 ? -1 : stop_fd_; }
+  [[nodiscard]] int stop_poll_fd() const { return watched_stop_ > 0 ? -1 : around_.stop_fd; }
 
   [[nodiscard]] int next_timeout_ms() const {
-    if (signalled_ == 1) return 50;
-    if (spec_.timeout_ms == 0) return -1;
+    if (signalled_ == 1) return 20;
+    if (spec_.timeout_ms == 0 || signalled_ == 2) return -1;
     const auto left = static_cast<std::int64_t>(spec_.timeout_ms) - elapsed_ms(started_);
     return left < 0 ? 0 : static_cast<int>(std::min<std::int64_t>(left + 1, 1 << 30));
   }
 
   void check_limits() {
-    const int stop = stop_.load(std::memory_order_acquire);
+    const int stop = around_.stop.load(std::memory_order_acquire);
     if (stop > watched_stop_) {
       watched_stop_ = stop;
       if (result_.end == ProcessEnd::exited) result_.end = ProcessEnd::cancelled;
@@ -163,7 +162,7 @@ class Child {
       result_.end = ProcessEnd::timed_out;
       send(SIGTERM);
     }
-    if (signalled_ == 1 && elapsed_ms(signalled_at_) >= static_cast<std::int64_t>(grace_ms_)) send(SIGKILL);
+    if (signalled_ == 1 && elapsed_ms(signalled_at_) >= static_cast<std::int64_t>(around_.grace_ms)) send(SIGKILL);
   }
 
   void send(int signal) {
@@ -172,8 +171,13 @@ class Child {
     signalled_at_ = Clock::now();
   }
 
-  Result<ProcessResult> reap() {
-    ::kill(-pid_, SIGKILL);  // what is left of the group; the leader is a zombie, so its group id is still ours
+  Result<ProcessResult> finish() {
+    // The leader is a zombie, so its group id is still ours. What leaves the group afterwards has the brand.
+    ::kill(-pid_, SIGKILL);
+    around_.descendants.kill(brand_, pid_);
+    // Nobody writes any more, so this ends; and all that was written is in the pipes now.
+    drain(out_, Stream::out, result_.out);
+    drain(err_, Stream::err, result_.err);
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
@@ -210,28 +214,49 @@ class Child {
   }
 
   const ProcessSpec& spec_;
-  int stop_fd_;
-  const std::atomic<int>& stop_;
-  std::uint64_t grace_ms_;
+  const Surroundings& around_;
+  std::uint64_t brand_;
   pid_t pid_ = -1;
   Fd out_;
   Fd err_;
   Fd pidfd_;
-  int signalled_ = 0;     // 0 not yet, 1 TERM, 2 KILL
-  int watched_stop_ = 0;  // the value of stop_ that was acted on
+  int signalled_ = 0;        // 0 not yet, 1 TERM, 2 KILL
+  int watched_stop_ = 0;     // the value of `stop` that was acted on
+  std::vector<pid_t> told_;  // processes outside the group that had TERM
   Clock::time_point started_;
   Clock::time_point signalled_at_;
   ProcessResult result_;
 };
 
+// Also fills the places of 0, 1 and 2 where trilock was started without them: no pipe and no database may get one.
+int open_null() {
+  for (;;) {
+    const int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || fd > STDERR_FILENO) return fd;
+  }
+}
+
 class RealProcessRunner final : public ProcessRunner {
  public:
-  explicit RealProcessRunner(std::uint64_t grace_ms) : grace_ms_(grace_ms), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
+  explicit RealProcessRunner(ProcessRunnerOptions options)
+      : options_(std::move(options)), null_fd_(open_null()), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
 
   Result<ProcessResult> run(const ProcessSpec& spec) override {
     if (stop_.load(std::memory_order_acquire) != 0)
       return ProcessResult{.end = ProcessEnd::cancelled, .exit_code = 130};
-    return Child(spec, stop_fd_.get(), stop_, grace_ms_).run();
+    if (Status ready = before_first(); !ready) return std::unexpected(ready.error());
+    return Child(spec, {*descendants_, null_fd_.get(), stop_fd_.get(), stop_, options_.grace_ms}).run();
+  }
+
+  bool pause(std::uint64_t milliseconds) override {
+    const auto until = Clock::now() + std::chrono::milliseconds(milliseconds);
+    while (stop_.load(std::memory_order_acquire) == 0) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+      if (left <= 0) return true;
+      pollfd stopped{stop_fd_.get(), POLLIN, 0};
+      ::poll(&stopped, 1, static_cast<int>(std::min<std::int64_t>(left, 1 << 30)));
+    }
+    return false;
   }
 
   void stop(Stop how) override {
@@ -241,9 +266,21 @@ class RealProcessRunner final : public ProcessRunner {
   }
 
  private:
-  std::uint64_t grace_ms_;
+  Status before_first() {
+    std::call_once(first_, [this] {
+      if (options_.before_first) ready_ = options_.before_first();
+      descendants_.emplace(options_.brands);
+    });
+    return ready_;
+  }
+
+  ProcessRunnerOptions options_;
+  Fd null_fd_;
   Fd stop_fd_;  // stays readable once a stop was asked for
   std::atomic<int> stop_ = 0;
+  std::once_flag first_;
+  Status ready_;                            // written once, under first_
+  std::optional<Descendants> descendants_;  // likewise
 };
 
 bool is_executable_file(const std::string& path) {
@@ -253,8 +290,8 @@ bool is_executable_file(const std::string& path) {
 
 }  // namespace
 
-std::unique_ptr<ProcessRunner> make_process_runner(std::uint64_t grace_ms) {
-  return std::make_unique<RealProcessRunner>(grace_ms);
+std::unique_ptr<ProcessRunner> make_process_runner(ProcessRunnerOptions options) {
+  return std::make_unique<RealProcessRunner>(std::move(options));
 }
 
 std::vector<std::string> find_all_executables(std::string_view name, std::string_view path_variable) {

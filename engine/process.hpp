@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/descendants.hpp"
 #include "schemas/result.hpp"
 
 namespace trilock {
@@ -39,16 +40,27 @@ struct ProcessResult {
 class ProcessRunner {
  public:
   virtual ~ProcessRunner() = default;
-  // Blocks until the process has ended. An error only when it could not be started.
+  // Blocks until the process has ended, and with it all that it started, wherever that went: what outlives it gets
+  // KILL; after a time limit or a stop it first has the rest of the grace period. An error only when it could not be
+  // started.
   virtual Result<ProcessResult> run(const ProcessSpec& spec) = 0;
   // From any thread: every running process and every later one is cancelled. `terminate` sends TERM, then KILL after
   // the grace period; `kill` sends KILL at once.
   enum class Stop : std::uint8_t { terminate, kill };
   virtual void stop(Stop how) = 0;
+  // Blocks for that long and gives true; gives false as soon as there is a stop.
+  virtual bool pause(std::uint64_t milliseconds) = 0;
 };
 
-// `grace_ms` is the time between TERM and KILL.
-[[nodiscard]] std::unique_ptr<ProcessRunner> make_process_runner(std::uint64_t grace_ms = 10'000);
+struct ProcessRunnerOptions {
+  std::uint64_t grace_ms = 10'000;  // between TERM and KILL
+  Brands brands = new_brands();
+  // Called once, before the first process is started; an error is that of every process then. May be empty.
+  std::function<Status()> before_first = nullptr;
+};
+
+// Its destructor ends what processes have left.
+[[nodiscard]] std::unique_ptr<ProcessRunner> make_process_runner(ProcessRunnerOptions options = {});
 
 // The executable that a name means: with a slash relative to `dir`, otherwise the first match in `path_variable`.
 // "" when there is none. Absolute otherwise.

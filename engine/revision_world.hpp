@@ -33,6 +33,7 @@ class RevisionDisk final : public Disk {
   std::int64_t change_clock_ns() override { return disk_.change_clock_ns(); }
   std::int64_t latest_stamp_ns() override { return disk_.latest_stamp_ns(); }
   void wait_for_clock(std::int64_t time_ns) override { disk_.wait_for_clock(time_ns); }
+  Result<std::uint64_t> free_bytes(const std::string& path) override { return disk_.free_bytes(path); }
 
   Status write(const std::string& path, std::string_view content, std::uint32_t mode) override;
   Status copy(const std::string& from, const std::string& to, std::uint32_t mode) override;
@@ -72,6 +73,7 @@ class RevisionRunner final : public ProcessRunner {
   RevisionRunner(ProcessRunner& runner, Revision& revision) : runner_(runner), revision_(revision) {}
   Result<ProcessResult> run(const ProcessSpec& spec) override;
   void stop(Stop how) override { runner_.stop(how); }
+  bool pause(std::uint64_t milliseconds) override { return runner_.pause(milliseconds); }
 
  private:
   ProcessRunner& runner_;

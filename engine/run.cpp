@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "engine/executor.hpp"
+#include "engine/leftovers.hpp"
 #include "engine/node_run.hpp"
 #include "rules/rule.hpp"
 
@@ -115,6 +116,7 @@ struct Stage {
               .executables = executables,
               .events = events,
               .secrets = secrets,
+              .journal = workspace.journal(),
               .options = options,
               .producers = Producers(planned.graph),
               .began_ns = workspace.disk().latest_stamp_ns(),
@@ -203,6 +205,7 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
   events.run_expected({.wanted = wanted, .expected_ms = expected_ms, .jobs = options.jobs});
   events.run_started(run, count);
   if (const std::string damage = db.take_warning(); !damage.empty()) events.warning(damage);
+  if (state.journal != nullptr) name_leftovers(state, *state.journal, options.unfinished);
 
   Tally tally(options.keep_going);
   const auto body = [&](NodeId id) {

@@ -17,6 +17,7 @@
 #include "engine/environment.hpp"
 #include "engine/events.hpp"
 #include "engine/graph.hpp"
+#include "engine/journal.hpp"
 #include "engine/process.hpp"
 #include "engine/producers.hpp"
 #include "engine/questions.hpp"
@@ -31,7 +32,8 @@ struct RunOptions {
   bool keep_going = false;
   bool force = false;  // run the nodes that were named, whatever is recorded
   bool dry_run = false;
-  bool replay = false;  // give the recorded output of nodes that are left alone or restored
+  bool replay = false;                          // give the recorded output of nodes that are left alone or restored
+  std::vector<Journal::Entry> unfinished = {};  // of a run that was killed, for this one to name
 };
 
 // What a node left for those that refer to it.
@@ -59,7 +61,8 @@ struct RunState {
   const Environment& environment;
   Executables& executables;  // of the PATH that trilock was started with
   EventListener& events;
-  const Redactor& secrets;  // of all nodes
+  const Redactor& secrets;     // of all nodes
+  Journal* journal = nullptr;  // null where there is no state directory
   RunOptions options;
   Producers producers;                                     // empty when no node has a depfile
   std::int64_t began_ns;                                   // no change before the run has a later ctime

@@ -1,11 +1,8 @@
 #include "engine/workspace.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 namespace trilock {
@@ -30,7 +27,10 @@ Workspace::Workspace(std::string root, Environment environment, Disk& disk, Stat
 Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning) {
   Environment environment = Environment::of_process();
   const std::string state_dir = environment.get("TRILOCK_STATE_DIR").value_or(root + "/.trilock");
-  Parts parts{.disk = make_real_disk(), .db = nullptr, .runner = make_process_runner()};
+  const Brands brands = new_brands();
+  auto journal = std::make_unique<Journal>(state_dir + "/journal", brands);
+  auto runner = make_process_runner({.brands = brands, .before_first = [to = journal.get()] { return to->begin(); }});
+  Parts parts{.disk = make_real_disk(), .db = nullptr, .journal = std::move(journal), .runner = std::move(runner)};
   std::string database = state_dir + "/state.db";
   if (state == State::make) {
     if (Status made = parts.disk->make_directories(state_dir); !made) return std::unexpected(made.error());
@@ -38,6 +38,9 @@ Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state
     database = ":memory:";
   }
   Result<std::unique_ptr<StateDb>> db = StateDb::open(database, warning);
+  // What SQLite says of a directory that it cannot make its files in does not name the reason.
+  if (!db && state == State::make && ::access(state_dir.c_str(), W_OK) != 0)
+    return fail_errno(fmt::format("cannot write to `{}`", state_dir), errno);
   if (!db) return std::unexpected(db.error());
   parts.db = std::move(*db);
   auto workspace =
@@ -60,30 +63,6 @@ Status Workspace::save() {
   for (StoredAnswer& answer : questions_.take_new_answers()) db_->record_answer(std::move(answer));
   for (StoredAnswer& answer : tools_.take_new_answers()) db_->record_answer(std::move(answer));
   return db_->flush();
-}
-
-Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string& state_dir, bool wait,
-                                                              std::string& holder) {
-  const std::string path = state_dir + "/lock";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return fail_errno(fmt::format("cannot open `{}`", path), errno);
-  std::unique_ptr<WorkspaceLock> lock(new WorkspaceLock(fd));
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    std::array<char, 32> text{};
-    const ssize_t count = ::pread(fd, text.data(), text.size() - 1, 0);
-    holder = count > 0 ? std::string(text.data(), static_cast<std::size_t>(count)) : "?";
-    if (!wait) return nullptr;
-    while (::flock(fd, LOCK_EX) != 0)
-      if (errno != EINTR) return fail_errno(fmt::format("cannot lock `{}`", path), errno);
-  }
-  const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0)
-    return fail_errno(fmt::format("cannot write `{}`", path), errno);
-  return lock;
-}
-
-WorkspaceLock::~WorkspaceLock() {
-  ::close(fd_);
 }
 
 std::string find_workspace(const std::string& start) {

@@ -8,6 +8,7 @@
 #include "cache/source_tree.hpp"
 #include "cache/state_db.hpp"
 #include "engine/environment.hpp"
+#include "engine/journal.hpp"
 #include "engine/process.hpp"
 #include "engine/questions.hpp"
 #include "engine/tools.hpp"
@@ -35,6 +36,7 @@ class Workspace {
   [[nodiscard]] ProcessRunner& runner() { return *runner_; }
   [[nodiscard]] Questions& questions() { return questions_; }
   [[nodiscard]] Tools& tools() { return tools_; }
+  [[nodiscard]] Journal* journal() { return owned_.journal.get(); }  // null over parts of another
   [[nodiscard]] const Environment& environment() const { return environment_; }
 
   // TRILOCK_CACHE_DIR, else `[cache] dir`, else $XDG_CACHE_HOME/trilock, else ~/.cache/trilock. Absolute.
@@ -47,6 +49,7 @@ class Workspace {
   struct Parts {
     std::unique_ptr<Disk> disk;
     std::unique_ptr<StateDb> db;
+    std::unique_ptr<Journal> journal;
     std::unique_ptr<ProcessRunner> runner;
   };
   Parts owned_;  // of an opened workspace; what the pointers below lead to
@@ -59,19 +62,6 @@ class Workspace {
   SourceTree tree_;
   Questions questions_;
   Tools tools_;
-};
-
-// Held while a run owns the workspace; the kernel gives it back when the process ends, however it ends.
-class WorkspaceLock {
- public:
-  // Null (without error) when another process holds it and `wait` is false. `holder` receives the process id that is
-  // written in the lock file, when waiting or refused.
-  static Result<std::unique_ptr<WorkspaceLock>> acquire(const std::string& state_dir, bool wait, std::string& holder);
-  ~WorkspaceLock();
-
- private:
-  explicit WorkspaceLock(int fd) : fd_(fd) {}
-  int fd_;
 };
 
 // The nearest folder at or above `start` that has a `trilock.toml`; "" when there is none.

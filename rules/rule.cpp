@@ -62,6 +62,11 @@ Verdict Rule::review(const Node&, const Target&, const Run&, std::size_t) const 
   return {};
 }
 
+Result<std::vector<Leftover>> Rule::leftovers(const Node&, const Target&, std::span<const Field>, std::int64_t,
+                                              ResolveContext&) const {
+  return std::vector<Leftover>{};
+}
+
 std::string workspace_path(std::string_view dir, std::string_view path, Place place, Diagnostics& diagnostics) {
   if (path.starts_with('/')) {
     diagnostics.error(place, fmt::format("`{}` is an absolute path", path),

@@ -1,6 +1,7 @@
 // A rule turns targets into nodes and nodes into actions. It has four verbs (plan, resolve, collect, probe), one more
-// for actions that must be looked at half-way (review), and one for `trilock init` (draft). No rule starts a process or
-// writes a file: it says what is to be run, and the engine runs it.
+// for actions that must be looked at half-way (review), one for actions that leave things behind when killed
+// (leftovers), and one for `trilock init` (draft). No rule starts a process or writes a file: it says what is to be
+// run, and the engine runs it.
 //
 // Thread rule: rules have no state; every verb may be called from any thread at once.
 #pragma once
@@ -87,6 +88,12 @@ struct Collected {
   std::vector<Field> witness;
 };
 
+// Something that the processes of a killed run left outside the workspace.
+struct Leftover {
+  std::string what;  // "the lock 1234 on the state of terraform.staging"
+  std::string help;  // how to remove it: "`terraform force-unlock 1234` gives it back"
+};
+
 struct Folder;  // rules/draft.hpp
 struct Draft;
 
@@ -119,6 +126,12 @@ class Rule {
 
   // Called after each process with `review` set; `index` is its place in Action::processes.
   virtual Verdict review(const Node& node, const Target& target, const Run& run, std::size_t index) const;
+
+  // What is still there of what an action left when it was killed: `leaves` is its Action::leaves, `at_ms` (since the
+  // epoch) when it began. Called at the start of the next run, when its processes are gone; values of other nodes are
+  // not known. Removes nothing: the user may have begun to.
+  virtual Result<std::vector<Leftover>> leftovers(const Node& node, const Target& target, std::span<const Field> leaves,
+                                                  std::int64_t at_ms, ResolveContext& context) const;
 
   // Adds nodes for what is in the folder, and says what it found and what it could not make use of. Rules are asked in
   // the order of the registry and see what those before them added.

@@ -94,6 +94,9 @@ struct Action {
   // Where a process writes which files it read, in the syntax of Makefiles: relative to the workspace, or starting with
   // a marker; "" for none. Its relative paths are seen from the directory of the first process.
   std::string depfile;
+  // What its processes make outside the workspace and take away again, in words of the rule's own for Rule::leftovers:
+  // a run that is killed leaves it. Holds no secret; no part of the key. Empty for nothing.
+  std::vector<Field> leaves;
   CachePolicy cache = CachePolicy::shared;
 };
 

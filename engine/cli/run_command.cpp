@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <thread>
 
 #include "engine/cli/console.hpp"
@@ -12,6 +13,8 @@
 #include "engine/cli/json_events.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/signals.hpp"
+#include "engine/leftovers.hpp"
+#include "engine/workspace_lock.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -105,23 +108,70 @@ int dry_run(const Session& session, const std::vector<NodeId>& selected, const R
   return summary.exit_code;
 }
 
-int take_lock(const Invocation& invocation, Session& session, std::unique_ptr<WorkspaceLock>& lock) {
-  std::string holder;
-  Result<std::unique_ptr<WorkspaceLock>> taken = WorkspaceLock::acquire(session.workspace->state_dir(), false, holder);
-  if (taken && !*taken) {
+std::string describe(const LockHolder& holder) {
+  if (holder.process == 0) return "another run";
+  const std::time_t since = static_cast<std::time_t>(holder.since_ms / 1000);
+  std::tm local{};
+  ::localtime_r(&since, &local);
+  return fmt::format("process {}, which has been running `{}` since {:02}:{:02}:{:02}", holder.process, holder.command,
+                     local.tm_hour, local.tm_min, local.tm_sec);
+}
+
+// Not the arguments as they were typed: `--var` may hold what is nobody else's business.
+std::string shown_command(const Invocation& invocation) {
+  std::string text = "trilock run";
+  for (const std::string& label : invocation.labels) text += " " + label;
+  return text;
+}
+
+int take_lock(const Invocation& invocation, Session& session, const StopSignal& stop,
+              std::unique_ptr<WorkspaceLock>& lock) {
+  constexpr int looks_for_a_name = 5;  // the other one may just have begun, and not have written who it is
+  int looks = 0;
+  bool said = false;
+  const auto ask = [&](const LockHolder& holder) {
+    ++looks;
+    if (stop.requested()) return WorkspaceLock::Answer::give_up;
+    if (said || (holder.process == 0 && looks < looks_for_a_name)) return WorkspaceLock::Answer::wait;
+    said = true;
     if (invocation.no_wait) {
-      report(session, {ErrorKind::io, fmt::format("another run (process {}) owns this workspace", holder), {}});
-      return exit_environment;
+      report(session, {ErrorKind::io, fmt::format("this workspace is in use by {}", describe(holder)), {}});
+      return WorkspaceLock::Answer::give_up;
     }
-    fmt::print(stderr, "waiting for another run (process {}) in this workspace\n", holder);
-    taken = WorkspaceLock::acquire(session.workspace->state_dir(), true, holder);
-  }
+    fmt::print(stderr, "waiting for {}\n", describe(holder));
+    std::fflush(stderr);
+    return WorkspaceLock::Answer::wait;
+  };
+  Result<std::unique_ptr<WorkspaceLock>> taken =
+      WorkspaceLock::acquire(session.workspace->state_dir(), shown_command(invocation), ask);
   if (!taken) {
     report(session, taken.error());
     return exit_environment;
   }
   lock = std::move(*taken);
-  return exit_done;
+  return lock ? exit_done : stop.requested() ? exit_interrupted : exit_environment;
+}
+
+// What a killed run left is cleared away before anything is read.
+void clear(Session& session, RunOptions& options) {
+  Workspace& workspace = *session.workspace;
+  const std::vector<std::string> said =
+      clear_leftovers(*workspace.journal(), workspace.disk(), workspace.state_dir() + "/tmp", options.unfinished);
+  for (const std::string& text : said) fmt::print(stderr, "warning: {}\n", text);
+}
+
+int load_and_run(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options) {
+  const int loaded = load(invocation, session);
+  if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
+  report_diagnostics(invocation, session);
+  if (loaded != 0) return end_without_result(invocation, session, loaded);
+
+  std::vector<NodeId> selected;
+  if (const int code = select(invocation, session, selected); code != 0)
+    return end_without_result(invocation, session, code);
+  const auto events = make_listener(invocation, session);
+  if (invocation.dry_run) return dry_run(session, selected, options, *events);
+  return run_pipeline(*session.workspace, session.planned, selected, options, stop, *events).exit_code;
 }
 
 }  // namespace
@@ -133,28 +183,19 @@ int run_command(const Invocation& invocation) {
   if (const int code = open_workspace(invocation, state, session); code != 0)
     return end_without_result(invocation, session, code);
   const SignalWatch signals(session.workspace->runner());
+  RunOptions options{.jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),
+                     .keep_going = invocation.keep_going,
+                     .force = invocation.force,
+                     .replay = invocation.output == "full"};
+  if (invocation.dry_run) return load_and_run(invocation, session, signals, options);
 
   std::unique_ptr<WorkspaceLock> lock;
-  if (!invocation.dry_run)
-    if (const int code = take_lock(invocation, session, lock); code != 0)
-      return end_without_result(invocation, session, code);
-
-  const int loaded = load(invocation, session);
-  report_diagnostics(invocation, session);
-  if (loaded != 0) return end_without_result(invocation, session, loaded);
-
-  std::vector<NodeId> selected;
-  if (const int code = select(invocation, session, selected); code != 0)
+  if (const int code = take_lock(invocation, session, signals, lock); code != 0)
     return end_without_result(invocation, session, code);
-
-  const RunOptions options{
-      .jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),
-      .keep_going = invocation.keep_going,
-      .force = invocation.force,
-      .replay = invocation.output == "full"};
-  const auto events = make_listener(invocation, session);
-  if (invocation.dry_run) return dry_run(session, selected, options, *events);
-  return run_pipeline(*session.workspace, session.planned, selected, options, signals, *events).exit_code;
+  clear(session, options);
+  const int code = load_and_run(invocation, session, signals, options);
+  session.workspace->journal()->close();  // while the workspace is still ours
+  return code;
 }
 
 }  // namespace trilock::cli

@@ -247,6 +247,7 @@ class Resolver {
     }
     action_.env = builder_environment(builder_.kind, context_);
     action_.fields.push_back({"builder", std::string(to_string(builder_.kind))});
+    if (builder_.kind != BuilderKind::docker) action_.leaves.push_back(action_.fields.back());
     action_.fields.push_back({"tags", joined(request_.tags)});
     if (request_.push) action_.fields.push_back({"push", "true"});
     std::ranges::sort(action_.fields, {}, &Field::name);
@@ -345,6 +346,21 @@ Result<bool> ImageRule::probe(const Node&, const Target&, const ActionResult& re
   if (!builder) return std::unexpected(builder.error());
   const auto names = words_of(tags == nullptr ? "" : *tags);
   return image_in_store(*builder, *id, names, context);
+}
+
+Result<std::vector<Leftover>> ImageRule::leftovers(const Node&, const Target&, std::span<const Field> leaves,
+                                                   std::int64_t at_ms, ResolveContext& context) const {
+  std::vector<Leftover> left;
+  if (leaves.empty()) return left;
+  const auto builder = builder_of(leaves.front().value, context);
+  if (!builder) return std::unexpected(builder.error());
+  const auto names = working_containers(*builder, at_ms, context);
+  if (!names) return std::unexpected(names.error());
+  if (names->empty()) return left;
+  const auto all = joined(*names);
+  left.push_back({fmt::format("working containers of {}: {}", builder->command, all),
+                  fmt::format("`{} rm {}` removes them", builder->command, all)});
+  return left;
 }
 
 }  // namespace trilock

@@ -6,6 +6,8 @@
 #include "rules/image/store.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <ctime>
 
 #include <fmt/format.h>
 
@@ -29,7 +31,13 @@ std::vector<std::string> storage_configuration(ResolveContext& context) {
   return files;
 }
 
-std::vector<std::string> containers_index(const Builder& builder, ResolveContext& context) {
+struct ContainersStore {
+  std::string graph_root;  // "" when it is not known
+  std::string run_root;
+  std::string driver;
+};
+
+ContainersStore containers_store(const Builder& builder, ResolveContext& context) {
   Question question{.argv = {builder.command, "info"},
                     .env = builder_environment(builder.kind, context),
                     .content_of = storage_configuration(context)};
@@ -38,12 +46,19 @@ std::vector<std::string> containers_index(const Builder& builder, ResolveContext
   const auto answer = context.ask(question);
   if (!answer || answer->exit_code != 0) return {};
   const auto info = parse_json(answer->out);
-  if (!info) return {};
-  const Json* store = info->at("store");
-  const Json* root = store == nullptr ? nullptr : store->at(podman ? "graphRoot" : "GraphRoot");
-  const Json* driver = store == nullptr ? nullptr : store->at(podman ? "graphDriverName" : "GraphDriverName");
-  if (root == nullptr || driver == nullptr || root->string() == nullptr || driver->string() == nullptr) return {};
-  return {fmt::format("{}/{}-images/images.json", *root->string(), *driver->string())};
+  const Json* store = info ? info->at("store") : nullptr;
+  const auto text = [&](const char* key) -> std::string {
+    const Json* value = store == nullptr ? nullptr : store->at(key);
+    return value == nullptr || value->string() == nullptr ? "" : *value->string();
+  };
+  return {text(podman ? "graphRoot" : "GraphRoot"), text(podman ? "runRoot" : "RunRoot"),
+          text(podman ? "graphDriverName" : "GraphDriverName")};
+}
+
+std::vector<std::string> containers_index(const Builder& builder, ResolveContext& context) {
+  const ContainersStore store = containers_store(builder, context);
+  if (store.graph_root.empty() || store.driver.empty()) return {};
+  return {fmt::format("{}/{}-images/images.json", store.graph_root, store.driver)};
 }
 
 std::vector<std::string> docker_index(const Builder& builder, ResolveContext& context) {
@@ -85,7 +100,55 @@ Question list_question(const Builder& builder, ResolveContext& context) {
   return question;
 }
 
+// "2026-11-24T06:40:54.607Z", also with "+01:00" at the end, in milliseconds since the epoch; 0 when it is neither.
+std::int64_t time_of(const std::string& text) {
+  std::tm parts{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return 0;
+  std::int64_t time = std::int64_t{::timegm(&parts)} * 1000;
+  if (*rest == '.') {
+    std::int64_t unit = 100;
+    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) time += (*rest - '0') * unit;
+  }
+  int hours = 0;
+  int minutes = 0;
+  char sign = 0;
+  if (std::sscanf(rest, "%c%d:%d", &sign, &hours, &minutes) == 3)
+    time -= (sign == '-' ? -60'000 : 60'000) * (std::int64_t{hours} * 60 + minutes);
+  return time;
+}
+
+void add_containers(const Json& list, std::int64_t since_ms, std::vector<std::string>& names) {
+  if (list.array() == nullptr) return;
+  for (const Json& container : *list.array()) {
+    const Json* created = container.at("created");
+    const Json* name = container.at("names");
+    if (created == nullptr || created->string() == nullptr || time_of(*created->string()) < since_ms) continue;
+    if (name == nullptr || name->array() == nullptr || name->array()->empty()) continue;
+    if (const std::string* first = name->array()->front().string()) names.push_back(*first);
+  }
+}
+
 }  // namespace
+
+// containers/storage keeps containers that need not outlive a boot in a file of their own since 1.42.
+Result<std::vector<std::string>> working_containers(const Builder& builder, std::int64_t since_ms,
+                                                    ResolveContext& context) {
+  std::vector<std::string> names;
+  const ContainersStore store = containers_store(builder, context);
+  if (store.graph_root.empty()) {
+    return fail(ErrorKind::tool_failed, fmt::format("`{} info` does not say where its store is", builder.command));
+  }
+  for (const std::string& path :
+       {fmt::format("{}/{}-containers/containers.json", store.graph_root, store.driver),
+        fmt::format("{}/{}-containers/volatile-containers.json", store.run_root, store.driver)}) {
+    const auto text = context.tree().read(path);
+    if (!text) continue;
+    if (const auto list = parse_json(*text)) add_containers(*list, since_ms, names);
+  }
+  std::ranges::sort(names);
+  return names;
+}
 
 Result<bool> image_in_store(const Builder& builder, const std::string& id, std::span<const std::string> tags,
                             ResolveContext& context) {

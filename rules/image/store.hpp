@@ -15,4 +15,9 @@ namespace trilock {
 [[nodiscard]] Result<bool> image_in_store(const Builder& builder, const std::string& id,
                                           std::span<const std::string> tags, ResolveContext& context);
 
+// Containers of buildah or podman that were made at that time (in milliseconds since the epoch) or later and are still
+// there: their names. While no build runs, they are what builds that were killed have left.
+[[nodiscard]] Result<std::vector<std::string>> working_containers(const Builder& builder, std::int64_t since_ms,
+                                                                  ResolveContext& context);
+
 }  // namespace trilock

@@ -11,6 +11,7 @@
 #include "rules/terraform/environment.hpp"
 #include "rules/terraform/request.hpp"
 #include "rules/terraform/state.hpp"
+#include "rules/terraform/state_questions.hpp"
 #include "schemas/json.hpp"
 
 namespace trilock {
@@ -234,33 +235,6 @@ Status collect_state(const Action& action, const std::string& text, Collected& c
   return {};
 }
 
-Result<StateVersion> local_state(const std::string& path, ResolveContext& context) {
-  const auto text = context.tree().read(path);
-  if (!text && text.error().kind == ErrorKind::not_found) return StateVersion{};
-  if (!text) return std::unexpected(text.error());
-  return read_state(*text);
-}
-
-// A question has the base environment alone; the backend may need what the pipeline declares.
-void add_declared(const Node& node, ResolveContext& context, std::vector<EnvVar>& env) {
-  for (const auto& [name, value] : node.env) env.push_back({name, context.fill(value, node.dir)});
-  const auto pass = [&](const std::string& name, EnvClass kind) {
-    if (auto value = context.environment(name)) env.push_back({name, std::move(*value), kind});
-  };
-  for (const auto& name : node.pass_env) pass(name, EnvClass::passed);
-  for (const auto& name : node.secret_env) pass(name, EnvClass::secret);
-}
-
-Result<StateVersion> pulled_state(const Node& node, const TerraformRequest& request, ResolveContext& context) {
-  Question question{{"terraform", "state", "pull"}, node.dir};
-  question.env = terraform_environment(node, {request.workspace}, context.tree().root(), context);
-  add_declared(node, context, question.env);
-  question.every_run = true;
-  const auto answer = context.ask(question);
-  if (!answer) return std::unexpected(answer.error());
-  if (answer->exit_code != 0) return fail(ErrorKind::tool_failed, "`terraform state pull` failed: " + answer->err);
-  return read_state(answer->out);
-}
 }  // namespace
 
 std::string_view TerraformRule::description() const {
@@ -311,8 +285,10 @@ Result<Action> TerraformRule::resolve(const Node& node, const Target& target, Re
     action.fields.push_back({"workspace", request.workspace});
     action.fields.push_back({"backend", backend.type});
     action.fields.push_back({"exports", fmt::format("{}", fmt::join(request.exports, ","))});
+    action.leaves.push_back({"backend", backend.type});
     if (backend.type == "local") {
       action.fields.push_back({"state", local_state_path(context.tree(), node.dir, backend, request.workspace)});
+      action.leaves.push_back({"lock file", lock_file_of(action.fields.back().value)});
     }
     builder.with_state(context, configuration);
   } else {
@@ -357,6 +333,13 @@ Result<bool> TerraformRule::probe(const Node& node, const Target& target, const 
   const auto now = path != nullptr ? local_state(*path, context) : pulled_state(node, request, context);
   if (!now) return std::unexpected(now.error());
   return *now == StateVersion{*lineage, *serial};
+}
+
+Result<std::vector<Leftover>> TerraformRule::leftovers(const Node& node, const Target& target,
+                                                       std::span<const Field> leaves, std::int64_t,
+                                                       ResolveContext& context) const {
+  const auto* path = field(leaves, "lock file");
+  return path != nullptr ? lock_file_left(*path, context) : lock_left(node, read_request(target.table), context);
 }
 
 }  // namespace trilock

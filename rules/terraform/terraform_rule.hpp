@@ -22,6 +22,9 @@ class TerraformRule final : public Rule {
   // Whether the state still has the lineage and serial that the node left it with.
   Result<bool> probe(const Node& node, const Target& target, const ActionResult& result,
                      ResolveContext& context) const override;
+  // The lock on the state.
+  Result<std::vector<Leftover>> leftovers(const Node& node, const Target& target, std::span<const Field> leaves,
+                                          std::int64_t at_ms, ResolveContext& context) const override;
   void draft(const Folder& folder, Draft& draft) const override;  // terraform_draft.cpp
 };
 

@@ -35,6 +35,11 @@ class Build::Runner final : public ProcessRunner {
     return result;
   }
   void stop(Stop) override {}
+  bool pause(std::uint64_t milliseconds) override {
+    const std::lock_guard lock(mutex_);
+    build_.pauses_ms.push_back(milliseconds);
+    return true;
+  }
 
  private:
   Status make(const std::string& path, const MadeEntry& entry) {
@@ -46,7 +51,10 @@ class Build::Runner final : public ProcessRunner {
       case EntryType::file:
         break;
     }
-    return build_.disk_.write(path, entry.content, entry.mode);
+    Status written = build_.disk_.write(path, entry.content, entry.mode);
+    if (!written && build_.after_failed_write)
+      build_.after_failed_write(path, entry.content.substr(0, entry.content.size() / 2));
+    return written;
   }
 
   Build& build_;

@@ -46,6 +46,9 @@ class Build {
   // Called before each process with the arguments; may change files.
   std::function<void(const std::vector<std::string>&)> before_process;
   std::atomic<std::size_t> processes = 0;
+  // With half of the content of an output whose write failed: what a tool on a full disk leaves.
+  std::function<void(const std::string& path, const std::string& half)> after_failed_write;
+  std::vector<std::uint64_t> pauses_ms;  // between attempts; none is waited for
 
  private:
   class Runner;

@@ -377,6 +377,12 @@ void MemoryDisk::wait_for_clock(std::int64_t time_ns) {
   if (now() <= time_ns) clock_ns_ = time_ns + tick_ns_;
 }
 
+Result<std::uint64_t> MemoryDisk::free_bytes(const std::string&) {
+  const std::lock_guard lock(mutex_);
+  const bool full = fault_at_ != 0 && fault_error_ == ENOSPC && fault_span_ == FaultSpan::from_then_on;
+  return full && writes_ >= fault_at_ ? 0 : std::uint64_t{1} << 40;
+}
+
 Status MemoryDisk::write(const std::string& path, std::string_view content, std::uint32_t mode) {
   const std::lock_guard lock(mutex_);
   int error = begin_write();

@@ -66,6 +66,7 @@ class MemoryDisk final : public Disk {
   std::int64_t change_clock_ns() override;
   std::int64_t latest_stamp_ns() override { return change_clock_ns(); }
   void wait_for_clock(std::int64_t time_ns) override;  // moves it
+  Result<std::uint64_t> free_bytes(const std::string& path) override;  // none while ENOSPC lasts
   Status write(const std::string& path, std::string_view content, std::uint32_t mode) override;
   Status copy(const std::string& from, const std::string& to, std::uint32_t mode) override;
   Status make_directories(const std::string& path, std::uint32_t mode = 0755) override;

@@ -1,9 +1,13 @@
 #include "engine/process.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -27,6 +31,41 @@ bool is_running(pid_t pid) {
   std::getline(stat, line);
   const std::size_t name_end = line.rfind(')');
   return name_end != std::string::npos && line.size() > name_end + 2 && line[name_end + 2] != 'Z';
+}
+
+// A place for what processes tell of themselves.
+struct Folder {
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "trilock-process.XXXXXX").string();
+    path = ::mkdtemp(pattern.data());
+  }
+  explicit Folder(std::string of_another) : path(std::move(of_another)), own(false) {}
+  ~Folder() {
+    if (own) std::filesystem::remove_all(path);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  // A daemon as they are in the books: forked twice, a session of its own, no stream of ours. Returns when it has
+  // written its process id to the file `name`.
+  std::string daemon(const std::string& name, const std::string& does = "exec sleep 30") const {
+    const std::string file = path + "/" + name;
+    return "(setsid sh -c 'echo $$ >" + file + ".new; mv " + file + ".new " + file + "; " + does +
+           "' >/dev/null 2>&1 </dev/null &); until test -s " + file + "; do sleep 0.01; done; ";
+  }
+  pid_t pid(const std::string& name) const {
+    pid_t found = 0;
+    std::ifstream(path + "/" + name) >> found;
+    REQUIRE(found > 0);
+    return found;
+  }
+  bool has(const std::string& name) const { return std::filesystem::exists(path + "/" + name); }
+  std::string path;
+  bool own = true;
+};
+
+void wait_until(const std::function<bool()>& holds) {
+  for (int i = 0; i < 1000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  REQUIRE(holds());
 }
 
 }  // namespace
@@ -89,7 +128,7 @@ TEST_CASE("a signal that ends the process shows in the exit code") {
 }
 
 TEST_CASE("a time limit sends TERM, and KILL to what does not listen") {
-  const auto runner = make_process_runner(100);
+  const auto runner = make_process_runner({.grace_ms = 100});
   ProcessSpec spec = shell("trap '' TERM; sleep 30 & wait; sleep 30");
   spec.timeout_ms = 100;
   const auto started = std::chrono::steady_clock::now();
@@ -101,7 +140,7 @@ TEST_CASE("a time limit sends TERM, and KILL to what does not listen") {
 }
 
 TEST_CASE("stop reaches the whole group and every later process") {
-  const auto runner = make_process_runner(5000);
+  const auto runner = make_process_runner({.grace_ms = 5000});
   std::thread stopper([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(150));
     runner->stop(ProcessRunner::Stop::terminate);
@@ -125,6 +164,190 @@ TEST_CASE("a descendant that keeps the pipes open does not hold up the end") {
   REQUIRE(result);
   CHECK(result->out == "done\n");
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(2));
+}
+
+TEST_CASE("a daemon does not outlive the process that started it, nor do its children") {
+  const Folder folder;
+  const auto runner = make_process_runner();
+  const auto result =
+      runner->run(shell(folder.daemon("daemon", "setsid sleep 31 & echo $! >" + folder.path + "/child; exec sleep 30") +
+                        "until test -s " + folder.path + "/child; do sleep 0.01; done; echo done"));
+  REQUIRE(result);
+  CHECK(result->out == "done\n");
+  CHECK(!is_running(folder.pid("daemon")));
+  CHECK(!is_running(folder.pid("child")));
+}
+
+TEST_CASE("the daemon of a process that still runs is left to it") {
+  const Folder folder;
+  const auto runner = make_process_runner();
+  std::thread other([&] {
+    const auto result =
+        runner->run(shell(folder.daemon("kept") + "until test -e " + folder.path + "/go; do sleep 0.01; done"));
+    CHECK(result->exit_code == 0);
+  });
+  wait_until([&] { return folder.has("kept"); });
+  for (int i = 0; i < 20; ++i) REQUIRE(runner->run(shell(folder.daemon("own" + std::to_string(i))))->exit_code == 0);
+  CHECK(!is_running(folder.pid("own0")));
+  CHECK(is_running(folder.pid("kept")));
+  std::ofstream(folder.path + "/go") << "go";
+  other.join();
+  CHECK(!is_running(folder.pid("kept")));
+}
+
+TEST_CASE("a process that was there before is none of ours") {
+  pid_t before = 0;
+  const char* argv[] = {"sleep", "30", nullptr};
+  REQUIRE(::posix_spawn(&before, "/bin/sleep", nullptr, nullptr, const_cast<char**>(argv), nullptr) == 0);
+  {
+    const auto runner = make_process_runner();
+    REQUIRE(runner->run(shell("true")));
+  }
+  CHECK(is_running(before));
+  ::kill(before, SIGKILL);
+  ::waitpid(before, nullptr, 0);
+}
+
+TEST_CASE("what a process that was told to end has started may finish its work within the grace period") {
+  const Folder folder;
+  const std::string tidy = "trap \"sleep 0.3; echo tidy >>" + folder.path + "/log; exit\" TERM; echo $$ >" +
+                           folder.path + "/%; while :; do sleep 0.01; done";
+  const auto with = [&](std::string name) { return std::string(tidy).replace(tidy.find('%'), 1, name); };
+  const auto runner = make_process_runner({.grace_ms = 10'000});
+  std::thread stopper([&] {
+    wait_until([&] { return folder.has("child") && folder.has("far"); });
+    runner->stop(ProcessRunner::Stop::terminate);
+  });
+  const auto result = runner->run(
+      shell("sh -c '" + with("child") + "' & (setsid sh -c '" + with("far") + "' &) ; while :; do sleep 1; done"));
+  stopper.join();
+  REQUIRE(result);
+  CHECK(result->end == ProcessEnd::cancelled);
+  std::ifstream log(folder.path + "/log");
+  std::string first;
+  std::string second;
+  log >> first >> second;
+  CHECK(first + second == "tidytidy");  // the one in the group, and the one that left it
+  CHECK(!is_running(folder.pid("child")));
+  CHECK(!is_running(folder.pid("far")));
+}
+
+TEST_CASE("a daemon that does not listen to TERM gets KILL when the time is over") {
+  const Folder folder;
+  const auto runner = make_process_runner({.grace_ms = 150});
+  ProcessSpec spec = shell(folder.daemon("deaf", "trap \"\" TERM; while :; do sleep 1; done") + "sleep 30");
+  spec.timeout_ms = 500;
+  const auto started = std::chrono::steady_clock::now();
+  const auto result = runner->run(spec);
+  REQUIRE(result);
+  CHECK(result->end == ProcessEnd::timed_out);
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(10));
+  CHECK(!is_running(folder.pid("deaf")));
+}
+
+TEST_CASE("a second stop does not wait for the grace period") {
+  const auto runner = make_process_runner({.grace_ms = 60'000});
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    runner->stop(ProcessRunner::Stop::terminate);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    runner->stop(ProcessRunner::Stop::kill);
+  });
+  const auto started = std::chrono::steady_clock::now();
+  const auto result = runner->run(shell("trap '' TERM; while :; do sleep 1; done"));
+  stopper.join();
+  REQUIRE(result);
+  CHECK(result->end == ProcessEnd::cancelled);
+  CHECK(result->exit_code == 137);
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(10));
+}
+
+TEST_CASE("a descendant that writes without end does not hold up the end") {
+  const auto runner = make_process_runner();
+  const auto result = runner->run(shell("setsid yes & sleep 0.02"));
+  REQUIRE(result);
+  CHECK(result->exit_code == 0);
+}
+
+TEST_CASE("signals that trilock was told to ignore are not ignored by what it runs") {
+  struct sigaction before {};
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGHUP, &ignore, &before);
+  const auto runner = make_process_runner();
+  const auto result = runner->run(shell("kill -HUP $$; sleep 5"));
+  ::sigaction(SIGHUP, &before, nullptr);
+  REQUIRE(result);
+  CHECK(result->exit_code == 128 + SIGHUP);
+}
+
+TEST_CASE("a pause ends by itself, and at once when there is a stop") {
+  const auto runner = make_process_runner();
+  CHECK(runner->pause(1));
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    runner->stop(ProcessRunner::Stop::terminate);
+  });
+  const auto started = std::chrono::steady_clock::now();
+  CHECK(!runner->pause(60'000));
+  stopper.join();
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(10));
+  CHECK(!runner->pause(60'000));
+}
+
+TEST_CASE("what must happen before the first process happens once, and can refuse them all") {
+  int called = 0;
+  const auto runner = make_process_runner({.before_first = [&]() -> Status {
+    ++called;
+    return fail(ErrorKind::no_space, "no room for the journal");
+  }});
+  for (int i = 0; i < 2; ++i) {
+    const auto result = runner->run(shell("true"));
+    REQUIRE(!result);
+    CHECK(result.error().message == "no room for the journal");
+  }
+  CHECK(called == 1);
+}
+
+TEST_CASE("survivors of a dead run are found by their brand and ended, with TERM first; others are left") {
+  // The run that is killed is this test in a process of its own.
+  if (const char* where = std::getenv("TRILOCK_TEST_DEAD_RUN")) {
+    const Folder folder(where);
+    const auto runner = make_process_runner({.brands = {std::stoull(std::getenv("TRILOCK_TEST_BRAND"))}});
+    (void)runner->run(shell(
+        folder.daemon("polite", "trap \"echo $$ >" + folder.path + "/bye; exit\" TERM; while :; do sleep 0.01; done") +
+        folder.daemon("deaf", "trap \"\" TERM; while :; do sleep 0.01; done") + "sleep 30"));
+    FAIL("the run was not killed");
+  }
+  const Folder folder;
+  const Brands brands = new_brands();
+  const std::string place = "TRILOCK_TEST_DEAD_RUN=" + folder.path;
+  const std::string brand = "TRILOCK_TEST_BRAND=" + std::to_string(brands.first);
+  const char* argv[] = {"test", "--test-case=survivors of a dead run*", nullptr};
+  const char* env[] = {place.c_str(), brand.c_str(), nullptr};
+  pid_t dead = 0;
+  REQUIRE(::posix_spawn(&dead, "/proc/self/exe", nullptr, nullptr, const_cast<char**>(argv), const_cast<char**>(env)) ==
+          0);
+  wait_until([&] { return folder.has("polite") && folder.has("deaf"); });
+  ::kill(dead, SIGKILL);
+  ::waitpid(dead, nullptr, 0);
+  const pid_t polite = folder.pid("polite");
+  const pid_t deaf = folder.pid("deaf");
+  CHECK(is_running(polite));
+  CHECK(end_survivors({}, 100).empty());
+  const std::vector<Brands> others{new_brands()};
+  CHECK(end_survivors(others, 100).empty());
+  CHECK(is_running(polite));
+
+  const std::vector<Brands> runs{brands};
+  const std::vector<Survivor> ended = end_survivors(runs, 500);
+  CHECK(ended.size() >= 2);
+  for (const pid_t pid : {polite, deaf}) {
+    CHECK(std::any_of(ended.begin(), ended.end(), [&](const Survivor& s) { return s.pid == pid && s.name == "sh"; }));
+    CHECK(!is_running(pid));
+  }
+  CHECK(folder.has("bye"));
+  CHECK(end_survivors(runs, 100).empty());
 }
 
 TEST_CASE("executables are looked up as a shell does, but never in relative entries of PATH") {

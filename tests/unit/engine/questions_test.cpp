@@ -21,6 +21,7 @@ class CountingRunner final : public ProcessRunner {
     return ProcessResult{.exit_code = exit_code, .out = "answer " + std::to_string(asked.load())};
   }
   void stop(Stop) override {}
+  bool pause(std::uint64_t) override { return true; }
   std::atomic<int> asked = 0;
   int exit_code = 0;
 };

@@ -8,6 +8,7 @@
 
 #include "cache/hash.hpp"
 #include "rules/terraform/plan_review.hpp"
+#include "rules/terraform/state_questions.hpp"
 #include "tests/support/fake_resolve.hpp"
 #include "tests/support/memory_disk.hpp"
 #include "tests/support/scene.hpp"
@@ -362,6 +363,46 @@ constexpr std::string_view same = R"({"address": "a.same", "change": {"actions":
 constexpr std::string_view data_read = R"({"address": "data.x", "change": {"actions": ["read"]}})";
 
 }  // namespace
+
+TEST_CASE("leftovers: the lock file of the local backend, when it is there") {
+  Scene scene("vars = { env = \"a\", image = \"b\", secret = \"c\" }\n");
+  const Action action = scene.action();
+  const Node node = scene.plan(scene.tree);
+  CHECK(action.leaves == std::vector<Field>{{"backend", "local"}, {"lock file", "tf/.terraform.tfstate.lock.info"}});
+  auto left = scene.rule.leftovers(node, scene.target, action.leaves, 0, scene.context);
+  REQUIRE(left);
+  CHECK(left->empty());
+  scene.disk.put("/w/tf/.terraform.tfstate.lock.info", "{}");
+  scene.tree.forget("tf/.terraform.tfstate.lock.info");
+  left = scene.rule.leftovers(node, scene.target, action.leaves, 0, scene.context);
+  REQUIRE(left);
+  REQUIRE(left->size() == 1);
+  CHECK(left->front().what == "the lock file `tf/.terraform.tfstate.lock.info` of its state");
+}
+
+TEST_CASE("leftovers: the lock of another backend is asked for by its id") {
+  Scene scene("vars = { env = \"a\", image = \"b\", secret = \"c\" }\n");
+  scene.disk.put("/w/tf/backend.tf", "terraform {\n  backend \"http\" {}\n}\n");
+  const Action action = scene.action();
+  const Node node = scene.plan(scene.tree);
+  CHECK(action.leaves == std::vector<Field>{{"backend", "http"}});
+  Answer& answer =
+      scene.context.answers["terraform untaint -no-color -lock-timeout=0s -allow-missing terraform_data.trilock"];
+  CHECK(scene.rule.leftovers(node, scene.target, action.leaves, 0, scene.context)->empty());
+  // As terraform 1.11.4 says it.
+  answer = {1, "",
+            "\nError: Error acquiring the state lock\n\nError message: HTTP remote state already locked:\nID=held-1\n"
+            "Lock Info:\n  ID:        asked-for-2\n  Path:      \n"};
+  const auto left = scene.rule.leftovers(node, scene.target, action.leaves, 0, scene.context);
+  REQUIRE(left);
+  REQUIRE(left->size() == 1);
+  CHECK(left->front().what == "the lock held-1 on its state");
+  CHECK(left->front().help.find(
+            "cd /w/tf && TF_DATA_DIR=/w/.trilock/terraform/terraform.stg terraform force-unlock held-1") !=
+        std::string::npos);
+  CHECK(held_lock("Error: Error acquiring the state lock\n\nLock Info:\n  ID:        abc-3\n  Path:  x\n") == "abc-3");
+  CHECK(!held_lock("Error: No value for required variable\n  ID: x\n"));
+}
 
 TEST_CASE("review: what may be applied without asking") {
   const auto both = std::string(create) + "," + std::string(update);

@@ -1,0 +1,79 @@
+#include "engine/workspace_lock.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <thread>
+
+namespace trilock {
+namespace {
+
+constexpr std::chrono::milliseconds between_looks{100};
+constexpr std::size_t longest_text = 4096;
+
+std::string_view take_line(std::string_view& text) {
+  const std::size_t end = std::min(text.find('\n'), text.size());
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return line;
+}
+
+std::int64_t number_in(std::string_view line) {
+  std::int64_t number = 0;
+  std::from_chars(line.data(), line.data() + line.size(), number);
+  return number;
+}
+
+LockHolder read_holder(int fd) {
+  std::array<char, longest_text> buffer{};
+  const ssize_t count = ::pread(fd, buffer.data(), buffer.size(), 0);
+  std::string_view text(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  LockHolder holder;
+  holder.process = number_in(take_line(text));
+  holder.since_ms = number_in(take_line(text));
+  holder.command = take_line(text);
+  // What an earlier holder wrote stays until the next one has written.
+  if (holder.process <= 0 || (::kill(static_cast<pid_t>(holder.process), 0) != 0 && errno == ESRCH)) return {};
+  return holder;
+}
+
+// On a full disk those who wait are told less; the lock itself needs no space.
+void write_holder(int fd, std::string_view command) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  std::string text = fmt::format("{}\n{}\n{}\n", ::getpid(),
+                                 std::chrono::duration_cast<std::chrono::milliseconds>(now).count(), command);
+  text.resize(std::min(text.size(), longest_text));
+  if (::ftruncate(fd, 0) != 0) return;
+  [[maybe_unused]] const ssize_t written = ::pwrite(fd, text.data(), text.size(), 0);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string& state_dir, std::string_view command,
+                                                              const std::function<Answer(const LockHolder&)>& ask) {
+  const std::string path = state_dir + "/lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return fail_errno(fmt::format("cannot open `{}`", path), errno);
+  std::unique_ptr<WorkspaceLock> lock(new WorkspaceLock(fd));
+  // Not a blocking flock: signals are blocked while a run waits, so nothing could end it.
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(fmt::format("cannot lock `{}`", path), errno);
+    if (ask(read_holder(fd)) == Answer::give_up) return nullptr;
+    std::this_thread::sleep_for(between_looks);
+  }
+  write_holder(fd, command);
+  return lock;
+}
+
+WorkspaceLock::~WorkspaceLock() {
+  ::close(fd_);
+}
+
+}  // namespace trilock
