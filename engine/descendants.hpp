@@ -2,7 +2,7 @@
 // number that it hands down to all it starts and that nothing takes away but its own will: the soft limit RLIMIT_LOCKS,
 // which Linux keeps for every process and has not looked at since 2.4.25. trilock is the reaper of its descendants
 // (PR_SET_CHILD_SUBREAPER), so one whose parents are gone becomes its child, and the brand says of which action.
-// docs/design/0004-processes.md has the alternatives.
+// docs/design/0007-processes.md has the alternatives.
 #pragma once
 
 #include <sys/types.h>
