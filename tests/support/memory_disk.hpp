@@ -65,7 +65,7 @@ class MemoryDisk final : public Disk {
   Result<ContentDigests> hash_both(const std::string& path) override;
   std::int64_t change_clock_ns() override;
   std::int64_t latest_stamp_ns() override { return change_clock_ns(); }
-  void wait_for_clock(std::int64_t time_ns) override;  // moves it
+  void wait_for_clock(std::int64_t time_ns) override;                  // moves it
   Result<std::uint64_t> free_bytes(const std::string& path) override;  // none while ENOSPC lasts
   Status write(const std::string& path, std::string_view content, std::uint32_t mode) override;
   Status copy(const std::string& from, const std::string& to, std::uint32_t mode) override;
