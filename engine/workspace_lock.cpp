@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 namespace trilock {
@@ -55,6 +56,15 @@ void write_holder(int fd, std::string_view command) {
 }
 
 }  // namespace
+
+std::string describe(const LockHolder& holder) {
+  if (holder.process == 0) return "another run";
+  const std::time_t since = static_cast<std::time_t>(holder.since_ms / 1000);
+  std::tm local{};
+  ::localtime_r(&since, &local);
+  return fmt::format("process {}, which has been running `{}` since {:02}:{:02}:{:02}", holder.process, holder.command,
+                     local.tm_hour, local.tm_min, local.tm_sec);
+}
 
 Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string& state_dir, std::string_view command,
                                                               const std::function<Answer(const LockHolder&)>& ask) {

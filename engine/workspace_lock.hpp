@@ -18,6 +18,9 @@ struct LockHolder {
   std::string command;        // as it was typed
 };
 
+// "process 12, which has been running `trilock run` since 09:14:03", in local time; "another run" of one not known.
+[[nodiscard]] std::string describe(const LockHolder& holder);
+
 class WorkspaceLock {
  public:
   enum class Answer : std::uint8_t { wait, give_up };

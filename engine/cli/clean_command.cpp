@@ -8,6 +8,7 @@
 
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/workspace_lock.hpp"
 #include "schemas/json.hpp"
 
 namespace trilock::cli {
@@ -28,6 +29,18 @@ void remove_outputs(Workspace& workspace, const ActionResult& result, JsonArray&
   }
 }
 
+// Outputs are not taken from under a run. Null, without error, when there is nothing that a run could have made.
+Result<std::unique_ptr<WorkspaceLock>> take_lock(Workspace& workspace) {
+  if (!workspace.disk().stat(workspace.state_dir())) return nullptr;
+  std::string holder;
+  auto lock = WorkspaceLock::acquire(workspace.state_dir(), "trilock clean", [&](const LockHolder& other) {
+    holder = describe(other);
+    return WorkspaceLock::Answer::give_up;
+  });
+  if (lock && !*lock) return fail(ErrorKind::io, fmt::format("this workspace is in use by {}", holder));
+  return lock;
+}
+
 }  // namespace
 
 int clean_command(const Invocation& invocation) {
@@ -35,6 +48,11 @@ int clean_command(const Invocation& invocation) {
   std::vector<NodeId> selected;
   if (const int code = prepare(invocation, session, selected); code != 0) return code;
 
+  const auto lock = take_lock(*session.workspace);
+  if (!lock) {
+    report(session, lock.error());
+    return end_without_result(invocation, session, exit_environment);
+  }
   JsonArray removed;
   for (const NodeId id : selected) {
     const auto result = session.workspace->db().result(session.planned.graph.node(id).label);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <thread>
 
 #include "engine/cli/console.hpp"
@@ -106,15 +105,6 @@ int dry_run(const Session& session, const std::vector<NodeId>& selected, const R
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count());
   events.run_finished(summary);
   return summary.exit_code;
-}
-
-std::string describe(const LockHolder& holder) {
-  if (holder.process == 0) return "another run";
-  const std::time_t since = static_cast<std::time_t>(holder.since_ms / 1000);
-  std::tm local{};
-  ::localtime_r(&since, &local);
-  return fmt::format("process {}, which has been running `{}` since {:02}:{:02}:{:02}", holder.process, holder.command,
-                     local.tm_hour, local.tm_min, local.tm_sec);
 }
 
 // Not the arguments as they were typed: `--var` may hold what is nobody else's business.

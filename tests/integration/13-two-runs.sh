@@ -47,6 +47,10 @@ expect_equal 'a run that waits can be interrupted: 130' 130 $?
 trilock run --dry-run command.other
 expect_code 'a dry run waits for nobody' 0
 
+trilock clean
+expect_code 'clean takes nothing from under a run: 5' 5
+expect_match 'and says from whom' "^error: this workspace is in use by process $first" "$err"
+
 touch go
 wait "$first"
 expect_equal 'the first run ends well' 0 $?

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <random>
@@ -30,12 +31,27 @@ std::string pool_name(const Node& node) {
 
 // Runs a graph and watches how many bodies of each kind run at once.
 struct Watch {
+  const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::mutex mutex;
+  std::condition_variable reached;
   std::map<std::string, int> now;
   std::map<std::string, int> most;
   std::vector<std::size_t> order;
 
   void body(const Graph& graph, NodeId id, std::chrono::milliseconds busy) {
+    body(graph, id, [busy] { std::this_thread::sleep_for(busy); });
+  }
+  // Each body stays until as many as that have been at once, however long a busy machine takes to start its threads.
+  void body_until(const Graph& graph, NodeId id, const std::string& what, int wanted) {
+    body(graph, id, [&] {
+      std::unique_lock lock(mutex);
+      const auto deadline = started + std::chrono::seconds(30);
+      reached.wait_until(lock, deadline, [&] { return most[what] >= wanted; });
+    });
+  }
+
+  template <class Work>
+  void body(const Graph& graph, NodeId id, Work work) {
     const Node& node = graph.node(id);
     enter("", 1);
     enter(pool_name(node), slots_of(node));
@@ -44,7 +60,7 @@ struct Watch {
       const std::lock_guard lock(mutex);
       order.push_back(index_of(id));
     }
-    std::this_thread::sleep_for(busy);
+    work();
     enter("", -1);
     enter(pool_name(node), -slots_of(node));
     for (const std::string& thing : node.exclusive) enter(thing, -1);
@@ -57,6 +73,7 @@ struct Watch {
     const std::lock_guard lock(mutex);
     now[what] += change;
     most[what] = std::max(most[what], now[what]);
+    reached.notify_all();
   }
 };
 
@@ -68,7 +85,7 @@ TEST_CASE("as many bodies at once as there are jobs, whatever the number of proc
   const Graph graph = make_graph(std::move(nodes));
   Watch watch;
   execute(graph, {}, std::vector<bool>(32, true), {.jobs = 16},
-          [&](NodeId id) { watch.body(graph, id, std::chrono::milliseconds(50)); });
+          [&](NodeId id) { watch.body_until(graph, id, "", 16); });
   CHECK(watch.most[""] == 16);
 }
 
@@ -136,7 +153,7 @@ TEST_CASE("a pool is used to the full, and no further") {
   const Graph graph = make_graph(std::move(nodes));
   Watch watch;
   execute(graph, {{"one", 1, {}}, {"two", 2, {}}}, std::vector<bool>(24, true), {.jobs = 8},
-          [&](NodeId id) { watch.body(graph, id, std::chrono::milliseconds(20)); });
+          [&](NodeId id) { watch.body_until(graph, id, "pool ", 6); });
   CHECK(watch.most["pool two"] == 2);
   CHECK(watch.most["pool "] >= 6);  // the others are not held up by it
 }
