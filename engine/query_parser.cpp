@@ -45,7 +45,11 @@ class Parser {
 
  private:
   [[nodiscard]] Place place_of(std::size_t begin, std::size_t end) const {
-    const std::size_t column = count_code_points(text_.substr(0, begin)) + 1;
+    // Places are asked for from left to right, nearly: counting goes on from the last one.
+    if (begin < counted_bytes_) counted_bytes_ = counted_points_ = 0;
+    counted_points_ += count_code_points(text_.substr(counted_bytes_, begin - counted_bytes_));
+    counted_bytes_ = begin;
+    const std::size_t column = counted_points_ + 1;
     const std::size_t length = count_code_points(text_.substr(begin, end - begin));
     return {source_, 1, static_cast<std::uint32_t>(column),
             static_cast<std::uint32_t>(std::max<std::size_t>(length, 1))};
@@ -199,6 +203,8 @@ class Parser {
     next();
   }
 
+  mutable std::size_t counted_bytes_ = 0;  // of text_, and the code points in them
+  mutable std::size_t counted_points_ = 0;
   SourceId source_;
   std::string_view text_;
   Diagnostics& diagnostics_;
