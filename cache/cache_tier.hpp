@@ -28,7 +28,7 @@ struct BlobSource {
 };
 
 // A result and every blob that it refers to, and besides those the messages that describe its action, which nothing
-// refers to. Blobs of one digest stand in it once; the empty blob may be left out.
+// refers to. A digest may stand in it twice; the empty blob may be left out.
 struct Publication {
   StrongDigest action;
   std::string result;

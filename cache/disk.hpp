@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,18 @@ struct ContentDigests {
   FastDigest fast;
   StrongDigest strong;
   std::uint64_t size = 0;
+};
+
+// The permission bits of a new file: exactly these, or these less the umask, for directories that a group shares.
+struct NewFileMode {
+  enum class Rule : std::uint8_t { exact, less_umask } rule = Rule::exact;
+  std::uint32_t bits = 0644;
+};
+
+// Held until it is destroyed; the kernel gives it back when the process ends, however it ends.
+class DiskLock {
+ public:
+  virtual ~DiskLock() = default;
 };
 
 // Paths are absolute. Nothing follows a symlink in the last component unless it says so.
@@ -72,6 +85,28 @@ class Disk {
   virtual Status set_mtime(const std::string& path, std::int64_t mtime_ns) = 0;  // of a symlink itself
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;  // a whole tree; not an error when absent
+
+  // --- what directories take that several processes or hosts use at once; none of these follows a symlink in the last
+  // component, or waits for the other end of a fifo ---
+  // The bytes of a regular file of at most `largest` bytes; corrupt when there is anything else.
+  virtual Result<std::string> read_plain(const std::string& path, std::uint64_t largest) = 0;
+  virtual Result<StrongDigest> hash_plain(const std::string& path) = 0;
+  // A new file with these bytes at `path`, where nothing is yet. Makes missing parent directories; what cannot be
+  // finished is removed.
+  virtual Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) = 0;
+  // A new file at `to` with the bytes of `from`, as a private copy (reflink where that pays), provided that they have
+  // this size and digest: corrupt otherwise, or when `from` is no regular file.
+  virtual Status copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
+                            std::uint64_t size, NewFileMode mode) = 0;
+  // Sets the modification time to the time of the file system, so of the server where there is one.
+  virtual Status touch(const std::string& path) = 0;
+  // Whatever was written to these files, all on one file system, survives a crash of the machine. The same for the
+  // names in directories.
+  virtual Status sync_files(std::span<const std::string> paths) = 0;
+  virtual Status sync_directories(std::span<const std::string> paths) = 0;
+  // Null when someone else holds it. Makes the file and its parent directories. Excludes whoever locks the file with
+  // fcntl, on any host where the file system can.
+  virtual Result<std::unique_ptr<DiskLock>> try_lock(const std::string& path) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Disk> make_real_disk();

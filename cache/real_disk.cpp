@@ -19,10 +19,6 @@ namespace trilock {
 
 namespace {
 
-// Large enough that system calls do not count, small enough for the second-level cache and any thread's stack.
-constexpr std::size_t buffer_size = std::size_t{128} * 1024;
-using Buffer = std::array<char, buffer_size>;
-
 std::int64_t nanoseconds(const statx_timestamp& time) {
   return time.tv_sec * 1'000'000'000 + time.tv_nsec;
 }
@@ -66,27 +62,6 @@ FileType type_of_entry(int directory, const dirent& entry) {
     default:
       return FileType::other;
   }
-}
-
-// Gives the bytes of an open file to `sink` in pieces. 0, or an errno.
-template <class Sink>
-int read_pieces(int file, Sink sink) {
-  Buffer buffer;
-  for (;;) {
-    const ssize_t count = retry_interrupted([&] { return ::read(file, buffer.data(), buffer.size()); });
-    if (count < 0) return errno;
-    if (count == 0) return 0;
-    sink(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
-  }
-}
-
-int write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = retry_interrupted([&] { return ::write(file, bytes.data(), bytes.size()); });
-    if (count < 0) return errno;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return 0;
 }
 
 // Opens for hashing or copying: never waits for the other end of a fifo, refuses what has no bytes of its own.
@@ -306,6 +281,22 @@ class RealDisk final : public Disk {
     if (error != 0) return fail_errno(cannot("remove", failed), error);
     return {};
   }
+
+  Result<std::string> read_plain(const std::string& path, std::uint64_t largest) override {
+    return read_plain_file(path, largest);
+  }
+  Result<StrongDigest> hash_plain(const std::string& path) override { return hash_plain_file(path); }
+  Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) override {
+    return write_new_file(path, bytes, mode);
+  }
+  Status copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
+                    NewFileMode mode) override {
+    return copy_exact_file(from, to, digest, size, mode);
+  }
+  Status touch(const std::string& path) override { return touch_file(path); }
+  Status sync_files(std::span<const std::string> paths) override { return sync_file_data(paths); }
+  Status sync_directories(std::span<const std::string> paths) override { return sync_directory_names(paths); }
+  Result<std::unique_ptr<DiskLock>> try_lock(const std::string& path) override { return try_lock_file(path); }
 };
 
 }  // namespace

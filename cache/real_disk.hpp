@@ -1,7 +1,11 @@
 // The parts that the real Disk is made of; only real_disk*.cpp include this.
 #pragma once
 
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +42,16 @@ auto retry_interrupted(Call call) {
   }
 }
 
+// Large enough that system calls do not count, small enough for the second-level cache and any thread's stack.
+inline constexpr std::size_t buffer_size = std::size_t{128} * 1024;
+using Buffer = std::array<char, buffer_size>;
+
+// Gives the bytes of an open file to `sink` in pieces. 0, or an errno.
+template <class Sink>
+int read_pieces(int file, Sink sink);
+// 0, or an errno.
+[[nodiscard]] int write_all(int file, std::string_view bytes);
+
 // "cannot read `a/b`"
 [[nodiscard]] std::string cannot(std::string_view verb, const std::string& path);
 
@@ -70,8 +84,30 @@ class PendingFile {
   Descriptor file_;
 };
 
+// The functions of Disk for shared directories.
+Result<std::string> read_plain_file(const std::string& path, std::uint64_t largest);
+Result<StrongDigest> hash_plain_file(const std::string& path);
+Status write_new_file(const std::string& path, std::string_view bytes, NewFileMode mode);
+Status copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
+                       NewFileMode mode);
+Status touch_file(const std::string& path);
+Status sync_file_data(std::span<const std::string> paths);
+Status sync_directory_names(std::span<const std::string> paths);
+Result<std::unique_ptr<DiskLock>> try_lock_file(const std::string& path);
+
 // A name in the directory of `target` that nothing else uses, on this or another host: process ids collide across
 // hosts that share a directory, so it carries the host's name and random bits.
 [[nodiscard]] std::string temporary_name(const std::string& target);
+
+template <class Sink>
+int read_pieces(int file, Sink sink) {
+  Buffer buffer;
+  for (;;) {
+    const ssize_t count = retry_interrupted([&] { return ::read(file, buffer.data(), buffer.size()); });
+    if (count < 0) return errno;
+    if (count == 0) return 0;
+    sink(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
+  }
+}
 
 }  // namespace trilock

@@ -60,6 +60,15 @@ std::string temporary_name(const std::string& target) {
   return name.append(".trilock-").append(host.data()).append("-").append(hex.data());
 }
 
+int write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = retry_interrupted([&] { return ::write(file, bytes.data(), bytes.size()); });
+    if (count < 0) return errno;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return 0;
+}
+
 PendingFile::PendingFile(std::string target, std::string path, Descriptor file)
     : target_(std::move(target)), path_(std::move(path)), file_(std::move(file)) {}
 

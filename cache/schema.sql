@@ -1,15 +1,16 @@
 -- The tables of .trilock/state.db: an index of one workspace that can be deleted at the cost of time. This file is
 -- compiled in and run once, in one transaction, when the database is made; cache/state_tables.cpp holds the queries.
 --
--- A change here raises user_version, and with it schema_version in cache/state_tables.hpp. There are no migrations: a
--- database of another version is set aside and made afresh.
+-- A change here raises user_version, and with it schema_version in cache/state_tables.hpp, where the step from the
+-- version before is written down too. A database of an older version takes these steps; one of a newer version, or of
+-- none, is set aside and made afresh.
 --
 -- Every table has an integer key, so each is one b-tree in which rows are found, replaced and scanned without a second
 -- index. Texts and digests are keyed by the first eight bytes of their XXH3-128; the row holds the whole as well. Two
 -- texts that share eight bytes would take turns in one row, which costs time, never correctness.
 
 PRAGMA application_id = 0x54524c4b;  -- "TRLK"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- The stat cache: the digests that a file had when its stat was this.
 CREATE TABLE file_digest (
@@ -74,4 +75,13 @@ CREATE TABLE duration (
   ms3   INTEGER,
   ms4   INTEGER,
   ms5   INTEGER
+);
+
+-- What the cache answered in those runs.
+CREATE TABLE lookup (
+  id     INTEGER PRIMARY KEY,  -- run << 16 | place in the order of recording
+  rule   TEXT NOT NULL,
+  answer INTEGER NOT NULL,     -- LookupAnswer
+  reason TEXT NOT NULL,        -- of a miss
+  count  INTEGER NOT NULL
 );

@@ -99,8 +99,9 @@ Status StateDb::Impl::set_aside(std::string_view reason) {
   std::filesystem::rename(path + "-wal", broken + "-wal", code);
   std::filesystem::remove(path + "-wal", code);
   std::filesystem::remove(path + "-shm", code);
-  warning = fmt::format(
-      "the state database `{}` was damaged ({}) and has been set aside; nodes will be looked at afresh", path, reason);
+  warning =
+      fmt::format("the state database `{}` cannot be used ({}) and has been set aside; nodes will be looked at afresh",
+                  path, reason);
   return {};
 }
 
@@ -282,6 +283,14 @@ Result<std::int64_t> StateDb::begin_run(std::int64_t started_ms) {
 
 void StateDb::record_run_node(RunNodeRow row) {
   impl_->queue_row(std::move(row));
+}
+
+Result<std::vector<LookupCount>> StateDb::lookups(std::size_t newest) {
+  return impl_->read<std::vector<LookupCount>>([=](StateTables& tables) { return tables.lookups(newest); });
+}
+
+void StateDb::record_lookups(std::int64_t run, std::vector<LookupCount> counts) {
+  if (!counts.empty()) impl_->queue_row(RunLookups{run, std::move(counts)});
 }
 
 void StateDb::end_run(RunRow row) {

@@ -48,10 +48,21 @@ struct RunNodeRow {
   std::string reason;
 };
 
+// What the cache answered to nodes of a rule, for `trilock cache stats`.
+enum class LookupAnswer : std::uint8_t { miss, local, shared };
+inline constexpr std::size_t lookup_answer_count = 3;
+struct LookupCount {
+  std::string rule;
+  LookupAnswer answer = LookupAnswer::miss;
+  std::string reason;  // of a miss, without names and digests: few distinct ones
+  std::uint64_t count = 0;
+  friend bool operator==(const LookupCount&, const LookupCount&) = default;
+};
+
 class StateDb {
  public:
   // `path` may be ":memory:". A file that does not exist is only made by the first record. One that is no database, is
-  // damaged or has another schema version is set aside as `<path>.broken`; damage that only shows while reading is
+  // damaged or was made by a newer trilock is set aside as `<path>.broken`; damage that only shows while reading is
   // handled the same way then, and the read gives nothing. ErrorKind::invalid on a network file system.
   static Result<std::unique_ptr<StateDb>> open(const std::string& path, std::string& warning);
   ~StateDb();  // flushes
@@ -71,6 +82,8 @@ class StateDb {
   // The last hundred runs are kept, and their nodes.
   Result<std::vector<RunRow>> runs(std::size_t newest);         // newest first
   Result<std::vector<RunNodeRow>> run_nodes(std::int64_t run);  // in the order in which they were recorded
+  // Of the newest runs, added up; by rule, answer and reason.
+  Result<std::vector<LookupCount>> lookups(std::size_t newest);
 
   void record_digests(std::vector<FileDigest> rows);
   void record_result(std::string label, const ActionResult& result);
@@ -79,6 +92,7 @@ class StateDb {
   // Returns the id of the run. Writes at once.
   Result<std::int64_t> begin_run(std::int64_t started_ms);
   void record_run_node(RunNodeRow row);
+  void record_lookups(std::int64_t run, std::vector<LookupCount> counts);  // once, when the run ends
   void end_run(RunRow row);
   // Blocks until all that was recorded is handed to the operating system; a crash of the machine may still take the
   // newest batches away, whole. The first error since the last flush; the rows of a batch that failed are gone.

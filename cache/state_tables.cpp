@@ -9,14 +9,10 @@
 namespace trilock {
 namespace {
 
-constexpr std::string_view schema =
-#include "schema_sql.inc"
-    ;
-
-constexpr std::int64_t application_id = 0x54524c4b;
 constexpr int busy_ms = 5000;
 constexpr std::int64_t kept_runs = 100;
-constexpr int node_bits = 24;  // of run_node.id
+constexpr int node_bits = 24;    // of run_node.id
+constexpr int lookup_bits = 16;  // of lookup.id
 
 // The integer key of a text or of a digest: see schema.sql.
 std::int64_t key_of(const FastDigest& digest) {
@@ -102,6 +98,9 @@ enum StateTables::Query : std::size_t {
   delete_old_nodes,
   put_node,
   put_duration,
+  select_lookups,
+  put_lookup,
+  delete_old_lookups,
 };
 
 namespace {
@@ -128,12 +127,17 @@ constexpr std::string_view queries[] = {
     "INSERT INTO run_node VALUES (?, ?, ?, ?, ?, ?)",
     "INSERT INTO duration (id, label, ms1) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
     " ms5 = ms4, ms4 = ms3, ms3 = ms2, ms2 = ms1, ms1 = excluded.ms1",
+    "SELECT rule, answer, reason, sum(count) FROM lookup"
+    " WHERE id >= (SELECT min(id) FROM (SELECT id FROM run ORDER BY id DESC LIMIT ?)) << 16"
+    " GROUP BY rule, answer, reason ORDER BY rule, answer, reason",
+    "INSERT OR REPLACE INTO lookup VALUES (?, ?, ?, ?, ?)",
+    "DELETE FROM lookup WHERE id < ?",
 };
 
 }  // namespace
 
 StateTables::StateTables(Database database) : database_(std::move(database)) {
-  static_assert(std::size(queries) == query_count && put_duration + 1 == query_count);
+  static_assert(std::size(queries) == query_count && delete_old_lookups + 1 == query_count);
 }
 
 Result<std::unique_ptr<StateTables>> StateTables::open(const std::string& path) {
@@ -143,42 +147,6 @@ Result<std::unique_ptr<StateTables>> StateTables::open(const std::string& path) 
   const Status status = tables->set_up();
   if (!status) return std::unexpected(status.error());
   return tables;
-}
-
-Status StateTables::set_up() {
-  // Readers and the writer do not wait for each other in WAL. A commit then needs no sync: what a power failure
-  // takes away is looked at afresh, and the file stays whole.
-  const Result<std::string> journal = database_.text("PRAGMA journal_mode = WAL");
-  if (!journal) return std::unexpected(journal.error());
-  if (*journal != "wal" && *journal != "memory") {
-    return fail(ErrorKind::invalid, "its file system lacks what SQLite's write-ahead log needs");
-  }
-  if (Status status = database_.execute("PRAGMA synchronous = NORMAL"); !status) return status;
-  Result<std::int64_t> version = database_.number("PRAGMA user_version");
-  if (version && *version == 0) {
-    if (Status status = create(); !status) return status;
-    version = database_.number("PRAGMA user_version");
-  }
-  if (!version) return std::unexpected(version.error());
-  const Result<std::int64_t> application = database_.number("PRAGMA application_id");
-  if (!application) return std::unexpected(application.error());
-  if (*application != application_id) return fail(ErrorKind::corrupt, "it was made by another program");
-  if (*version != schema_version) {
-    return fail(ErrorKind::corrupt, "it has version " + std::to_string(*version) + ", this trilock reads version " +
-                                        std::to_string(schema_version));
-  }
-  return {};
-}
-
-// Under the write lock, because another process may be doing the same.
-Status StateTables::create() {
-  if (Status status = database_.execute("BEGIN IMMEDIATE"); !status) return status;
-  const Result<std::int64_t> tables = database_.number("SELECT count(*) FROM sqlite_schema");
-  if (!tables) return std::unexpected(tables.error());
-  if (*tables == 0) {
-    if (Status status = database_.execute(schema.data()); !status) return status;
-  }
-  return database_.execute("COMMIT");
 }
 
 Result<Statement*> StateTables::query(Query which) {
@@ -275,6 +243,21 @@ Result<std::vector<RunNodeRow>> StateTables::run_nodes(std::int64_t run) {
   return all_rows<RunNodeRow>(**select, "run_node", [&](RunNodeRow& row) { return take_run_node(**select, run, row); });
 }
 
+Result<std::vector<LookupCount>> StateTables::lookups(std::size_t newest) {
+  const Result<Statement*> select = query(select_lookups);
+  if (!select) return std::unexpected(select.error());
+  (*select)->number(static_cast<std::int64_t>(std::min<std::size_t>(newest, kept_runs)));
+  return all_rows<LookupCount>(**select, "lookup", [&](LookupCount& row) {
+    const std::int64_t answer = (*select)->number_at(1);
+    if (answer < 0 || static_cast<std::size_t>(answer) >= lookup_answer_count) return false;
+    row.rule = (*select)->text_at(0);
+    row.answer = LookupAnswer{static_cast<std::uint8_t>(answer)};
+    row.reason = (*select)->text_at(2);
+    row.count = static_cast<std::uint64_t>((*select)->number_at(3));
+    return true;
+  });
+}
+
 Result<std::int64_t> StateTables::insert_run(std::int64_t started_ms) {
   const Result<Statement*> insert = query(insert_new_run);
   if (!insert) return std::unexpected(insert.error());
@@ -367,6 +350,18 @@ Status StateTables::write_row(const RunNodeRow& row) {
   return (*duration)->run();
 }
 
+Status StateTables::write_row(const RunLookups& row) {
+  std::int64_t id = row.run << lookup_bits;
+  for (const LookupCount& count : row.counts) {
+    if (id >> lookup_bits != row.run) break;  // more than there can be distinct ones
+    const Result<Statement*> put = query(put_lookup);
+    if (!put) return std::unexpected(put.error());
+    (*put)->number(id++).text(count.rule).number(std::to_underlying(count.answer)).text(count.reason);
+    if (Status status = (*put)->number(static_cast<std::int64_t>(count.count)).run(); !status) return status;
+  }
+  return {};
+}
+
 Status StateTables::write_row(const RunRow& row) {
   const Result<Statement*> put = query(put_run);
   if (!put) return std::unexpected(put.error());
@@ -375,9 +370,13 @@ Status StateTables::write_row(const RunRow& row) {
   const Result<Statement*> runs = query(delete_old_runs);
   if (!runs) return std::unexpected(runs.error());
   if (Status status = (*runs)->number(row.id - kept_runs).run(); !status) return status;
+  const std::int64_t oldest = row.id - kept_runs + 1;
   const Result<Statement*> nodes = query(delete_old_nodes);
   if (!nodes) return std::unexpected(nodes.error());
-  return (*nodes)->number((row.id - kept_runs + 1) << node_bits).run();
+  if (Status status = (*nodes)->number(oldest << node_bits).run(); !status) return status;
+  const Result<Statement*> lookups = query(delete_old_lookups);
+  if (!lookups) return std::unexpected(lookups.error());
+  return (*lookups)->number(oldest << lookup_bits).run();
 }
 
 }  // namespace trilock

@@ -19,7 +19,7 @@
 
 namespace trilock {
 
-inline constexpr std::int64_t schema_version = 1;
+inline constexpr std::int64_t schema_version = 2;
 
 struct ResultRow {
   std::string label;
@@ -32,13 +32,19 @@ struct ForgottenResult {
   std::string label;
 };
 
+struct RunLookups {
+  std::int64_t run = 0;
+  std::vector<LookupCount> counts;
+};
+
 // Anything that is written behind the caller's back.
-using StateRow = std::variant<FileDigest, ResultRow, ForgottenResult, StoredAnswer, RunNodeRow, RunRow>;
+using StateRow = std::variant<FileDigest, ResultRow, ForgottenResult, StoredAnswer, RunNodeRow, RunLookups, RunRow>;
 
 class StateTables {
  public:
-  // Makes the file and the tables when there are none. ErrorKind::corrupt when the file is not ours or is of another
-  // version; ErrorKind::invalid when its file system cannot hold it.
+  // Makes the file and the tables when there are none, and brings those of an older version up to this one.
+  // ErrorKind::corrupt when the file is not ours or is of a newer version; ErrorKind::invalid when its file system
+  // cannot hold it.
   static Result<std::unique_ptr<StateTables>> open(const std::string& path);
 
   Result<std::vector<FileDigest>> file_digests();
@@ -48,6 +54,7 @@ class StateTables {
   Result<std::vector<std::pair<std::string, std::uint64_t>>> durations();
   Result<std::vector<RunRow>> runs(std::size_t newest);
   Result<std::vector<RunNodeRow>> run_nodes(std::int64_t run);
+  Result<std::vector<LookupCount>> lookups(std::size_t newest);
 
   Result<std::int64_t> insert_run(std::int64_t started_ms);
   // All rows in order, or none.
@@ -55,11 +62,12 @@ class StateTables {
 
  private:
   enum Query : std::size_t;
-  static constexpr std::size_t query_count = 20;
+  static constexpr std::size_t query_count = 23;
 
   explicit StateTables(Database database);
   Status set_up();
   Status create();
+  Result<std::int64_t> migrate(std::int64_t version);
   Result<Statement*> query(Query which);
   Status write_all(std::span<const StateRow> rows);
   Status write_row(const FileDigest& row);
@@ -67,6 +75,7 @@ class StateTables {
   Status write_row(const ForgottenResult& row);
   Status write_row(const StoredAnswer& row);
   Status write_row(const RunNodeRow& row);
+  Status write_row(const RunLookups& row);
   Status write_row(const RunRow& row);
   Result<std::int64_t> next_node_id(std::int64_t run);
 

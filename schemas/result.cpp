@@ -11,6 +11,7 @@ ErrorKind kind_of(int error_number) {
   switch (error_number) {
     case ENOENT:
     case ENOTDIR:
+    case ESTALE:  // of a file server: somebody else removed the file after it was looked up
       return ErrorKind::not_found;
     case ENOSPC:
     case EDQUOT:

@@ -16,6 +16,9 @@ namespace trilock::remote_api {
 
 namespace pb = ::build::bazel::remote::execution::v2;
 
+// The type of the metadata that trilock adds to a result.
+inline constexpr std::string_view node_result_type = "type.trilock/NodeResult";
+
 // Serialized bytes and their digest. The messages have no maps, so the bytes depend on nothing but the content.
 [[nodiscard]] Message make_message(const google::protobuf::MessageLite& message);
 

@@ -78,8 +78,26 @@ struct ResultMessages {
 };
 [[nodiscard]] ResultMessages encode_result(const ActionResult& result, std::span<const OutputSpec> outputs);
 
+// Who wrote a result. Another program's has no values, witness and duration, so it says less than a node needs.
+enum class ResultWriter : std::uint8_t { trilock, other };
+
 // Outputs come back sorted by path; their `content` is empty.
-Result<ActionResult> decode_result(std::string_view bytes, const FetchBlob& fetch);
+struct DecodedResult {
+  ActionResult result;
+  ResultWriter writer = ResultWriter::other;
+};
+Result<DecodedResult> decode_result(std::string_view bytes, const FetchBlob& fetch);
+
+// A seal binds a result to its action and shows damage anywhere in it, however well what is left can be read. It is no
+// signature: whoever writes results can make one. Sealing again takes the place of the seal before.
+//
+//   seal   an entry of `auxiliary_metadata` of the type `type.trilock/Seal`: the SHA-256 of the action's digest and of
+//          the serialized result without its seal
+[[nodiscard]] std::string seal_result(std::string_view bytes, const StrongDigest& action);
+
+// ErrorKind::corrupt when the bytes are no result, or one of trilock that is damaged, without a seal, or of another
+// action. Results of other programs have no seal.
+Result<ResultWriter> check_seal(std::string_view bytes, const StrongDigest& action);
 
 // Every blob that a result refers to, in order, once: files, trees and logs. Trees are fetched to look into them.
 struct BlobReference {

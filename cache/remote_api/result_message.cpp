@@ -11,8 +11,6 @@ using namespace remote_api;
 
 namespace {
 
-constexpr std::string_view node_result_type = "type.trilock/NodeResult";
-
 PortableInput leaf_of(const OutputEntry& entry, std::string path) {
   return {std::move(path), entry.type, entry.mode, entry.blob, entry.size, entry.symlink_target};
 }
@@ -139,7 +137,7 @@ class Decoder {
  public:
   explicit Decoder(const FetchBlob& fetch) : fetch_(fetch) {}
 
-  Result<ActionResult> run(const pb::ActionResult& from) {
+  Result<DecodedResult> run(const pb::ActionResult& from) {
     // What failed is never an answer, whoever stored it.
     if (from.exit_code() != 0) return malformed("the result of a failure");
     for (const pb::OutputFile& file : from.output_files())
@@ -162,7 +160,7 @@ class Decoder {
     if (Status log = read_log(from.stderr_raw(), from.has_stderr_digest(), from.stderr_digest(), result_.err); !log)
       return std::unexpected(log.error());
     if (Status metadata = read_metadata(from.execution_metadata()); !metadata) return std::unexpected(metadata.error());
-    return std::move(result_);
+    return DecodedResult{std::move(result_), writer_};
   }
 
  private:
@@ -229,6 +227,7 @@ class Decoder {
       if (any.type_url() != node_result_type) continue;
       const Result<pb::NodeResult> node = parse<pb::NodeResult>(any.value(), "no node result");
       if (!node) return std::unexpected(node.error());
+      writer_ = ResultWriter::trilock;
       result_.values = fields_of(node->values());
       result_.witness = fields_of(node->witness());
       result_.duration_ms = node->duration_ms();
@@ -248,6 +247,7 @@ class Decoder {
  private:
   const FetchBlob& fetch_;
   ActionResult result_;
+  ResultWriter writer_ = ResultWriter::other;
 };
 
 // Collects references, each once, in the order of their appearance.
@@ -287,7 +287,7 @@ ResultMessages encode_result(const ActionResult& result, std::span<const OutputS
   return Encoder(result).run(outputs);
 }
 
-Result<ActionResult> decode_result(std::string_view bytes, const FetchBlob& fetch) {
+Result<DecodedResult> decode_result(std::string_view bytes, const FetchBlob& fetch) {
   const Result<pb::ActionResult> message = parse<pb::ActionResult>(bytes, "no result");
   if (!message) return std::unexpected(message.error());
   return Decoder(fetch).run(*message);

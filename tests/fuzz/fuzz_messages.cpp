@@ -26,8 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto result = trilock::decode_result(bytes.substr(0, end), fetch);
   if (!result) require(result.error().kind == trilock::ErrorKind::corrupt);
   if (result)
-    for (std::size_t i = 1; i < result->outputs.size(); ++i)
-      require(result->outputs[i - 1].path < result->outputs[i].path);
+    for (std::size_t i = 1; i < result->result.outputs.size(); ++i)
+      require(result->result.outputs[i - 1].path < result->result.outputs[i].path);
+  const auto seal = trilock::check_seal(bytes.substr(0, end), {});
+  if (!seal) require(seal.error().kind == trilock::ErrorKind::corrupt);
+  if (seal) require(trilock::check_seal(trilock::seal_result(bytes.substr(0, end), {}), {}).has_value());
   static_cast<void>(trilock::references_of(bytes.substr(0, end), fetch));
   const auto action = trilock::decode_action({}, fetch);
   if (!action) require(action.error().kind == trilock::ErrorKind::corrupt);

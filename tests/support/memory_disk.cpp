@@ -1,6 +1,8 @@
 #include "tests/support/memory_disk.hpp"
 
 #include <cerrno>
+#include <limits>
+#include <memory>
 #include <utility>
 
 #include "cache/hash.hpp"
@@ -498,6 +500,101 @@ Status MemoryDisk::remove(const std::string& path) {
     return as_status(cannot("remove", path), resolved.error);
   }
   return {};
+}
+
+Result<std::string> MemoryDisk::read_plain(const std::string& path, std::uint64_t largest) {
+  const Result<FileStat> found = stat(path);
+  if (!found) return std::unexpected(found.error());
+  if (found->type != FileType::file) return fail(ErrorKind::corrupt, "`" + path + "` is not a regular file");
+  if (found->size > largest) return fail(ErrorKind::corrupt, "`" + path + "` is too large");
+  return bytes_of(path, "read", Last::kept);
+}
+
+Result<StrongDigest> MemoryDisk::hash_plain(const std::string& path) {
+  const Result<std::string> bytes = read_plain(path, std::numeric_limits<std::uint64_t>::max());
+  if (!bytes) return std::unexpected(bytes.error());
+  return strong_digest(*bytes);
+}
+
+Status MemoryDisk::write_new(const std::string& path, std::string_view bytes, NewFileMode mode) {
+  const std::lock_guard lock(mutex_);
+  int error = begin_write();
+  Resolved resolved;
+  if (error == 0) error = make_parents(path, resolved);
+  if (error == 0 && files_.contains(resolved.path)) error = EEXIST;
+  if (error == 0) error = put_file(path, bytes, mode.bits);
+  if (error == 0) unsynced_.insert(files_.at(resolved.path).stat.inode);
+  return as_status(cannot("write", path), error);
+}
+
+Status MemoryDisk::copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
+                              std::uint64_t size, NewFileMode mode) {
+  const Result<std::string> bytes = read_plain(from, std::numeric_limits<std::uint64_t>::max());
+  if (!bytes) return std::unexpected(bytes.error());
+  if (bytes->size() != size || strong_digest(*bytes) != digest)
+    return fail(ErrorKind::corrupt, "`" + from + "` has other bytes than it should have");
+  return write_new(to, *bytes, mode);
+}
+
+Status MemoryDisk::touch(const std::string& path) {
+  return set_mtime(path, change_clock_ns());
+}
+
+Status MemoryDisk::sync_files(std::span<const std::string> paths) {
+  const std::lock_guard lock(mutex_);
+  const int failed = begin_write();
+  if (failed != 0) return as_status("cannot sync", failed);
+  for (const std::string& path : paths) {
+    int error = 0;
+    const File* file = lookup(path, Last::kept, error);
+    if (file == nullptr) return as_status(cannot("write", path), error);
+    unsynced_.erase(file->stat.inode);
+  }
+  return {};
+}
+
+Status MemoryDisk::sync_directories(std::span<const std::string> paths) {
+  const std::lock_guard lock(mutex_);
+  const int failed = begin_write();
+  if (failed != 0) return as_status("cannot sync", failed);
+  for (const std::string& path : paths) {
+    int error = 0;
+    if (lookup(path, Last::kept, error) == nullptr) return as_status(cannot("write", path), error);
+  }
+  return {};
+}
+
+class MemoryLock final : public DiskLock {
+ public:
+  MemoryLock(MemoryDisk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
+  ~MemoryLock() override {
+    const std::lock_guard lock(disk_.mutex_);
+    disk_.locks_.erase(path_);
+  }
+
+ private:
+  MemoryDisk& disk_;
+  std::string path_;
+};
+
+Result<std::unique_ptr<DiskLock>> MemoryDisk::try_lock(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  int error = begin_write();
+  if (error == 0 && lookup(path, Last::kept, error) == nullptr) error = put_file(path, "", 0644);
+  if (error != 0) return fail_errno(cannot("lock", path), error);
+  if (!locks_.insert(path).second) return nullptr;
+  return std::make_unique<MemoryLock>(*this, path);
+}
+
+void MemoryDisk::crash() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [path, file] : files_) {
+    if (!unsynced_.contains(file.stat.inode)) continue;
+    file.content.clear();
+    file.stat.size = 0;
+  }
+  unsynced_.clear();
+  locks_.clear();
 }
 
 }  // namespace trilock::test

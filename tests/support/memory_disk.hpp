@@ -75,8 +75,22 @@ class MemoryDisk final : public Disk {
   Status set_mtime(const std::string& path, std::int64_t mtime_ns) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Result<std::string> read_plain(const std::string& path, std::uint64_t largest) override;
+  Result<StrongDigest> hash_plain(const std::string& path) override;
+  Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) override;
+  Status copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
+                    NewFileMode mode) override;
+  Status touch(const std::string& path) override;
+  Status sync_files(std::span<const std::string> paths) override;
+  Status sync_directories(std::span<const std::string> paths) override;
+  Result<std::unique_ptr<DiskLock>> try_lock(const std::string& path) override;
+
+  // --- a crash of the machine ---
+  // Every file that was written through this door and never synced loses its bytes, as on ext4 and xfs; names stay.
+  void crash();
 
  private:
+  friend class MemoryLock;
   struct File {
     FileStat stat;
     std::string content;  // or the target of a symlink
@@ -115,6 +129,8 @@ class MemoryDisk final : public Disk {
   int fault_error_ = 0;
   FaultSpan fault_span_ = FaultSpan::once;
   std::map<std::string, int> read_faults_;
+  std::set<std::uint64_t> unsynced_;  // inodes
+  std::set<std::string> locks_;
   std::function<void(const std::string&)> hook_;
 };
 

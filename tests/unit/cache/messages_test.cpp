@@ -141,14 +141,15 @@ TEST_CASE("a result comes back from its messages, and names all its blobs") {
   CHECK(encode_result(result, sample_outputs).result == messages.result);
   Storage storage;
   storage.keep(messages.blobs);
-  const Result<ActionResult> back = decode_result(messages.result, storage.fetch());
+  const Result<DecodedResult> back = decode_result(messages.result, storage.fetch());
   REQUIRE(back);
-  CHECK(back->outputs == result.outputs);
-  CHECK(back->values == result.values);
-  CHECK(back->witness == result.witness);
-  CHECK(back->out == result.out);
-  CHECK(back->err == result.err);
-  CHECK(back->duration_ms == result.duration_ms);
+  CHECK(back->writer == ResultWriter::trilock);
+  CHECK(back->result.outputs == result.outputs);
+  CHECK(back->result.values == result.values);
+  CHECK(back->result.witness == result.witness);
+  CHECK(back->result.out == result.out);
+  CHECK(back->result.err == result.err);
+  CHECK(back->result.duration_ms == result.duration_ms);
 
   const auto references = references_of(messages.result, storage.fetch());
   REQUIRE(references);
@@ -167,13 +168,14 @@ TEST_CASE("what is wrong in a result is an error, wherever a byte is changed or 
     for (const int flip : {1, 0x80}) {
       std::string bytes = messages.result;
       bytes[i] = static_cast<char>(bytes[i] ^ flip);
-      const Result<ActionResult> read = decode_result(bytes, storage.fetch());  // must not crash; may be another result
+      const Result<DecodedResult> read =
+          decode_result(bytes, storage.fetch());  // must not crash; may be another result
       if (!read) CHECK((read.error().kind == ErrorKind::corrupt || read.error().kind == ErrorKind::not_found));
     }
     static_cast<void>(decode_result(messages.result.substr(0, i), storage.fetch()));
   }
   CHECK(decode_result("\xff\xff", storage.fetch()).error().kind == ErrorKind::corrupt);
-  CHECK(decode_result("", storage.fetch()));  // an empty result is one without outputs
+  CHECK(decode_result("", storage.fetch()));  // an empty result is one of another program, without outputs
 }
 
 TEST_CASE("property: random results come back") {
@@ -209,8 +211,37 @@ TEST_CASE("property: random results come back") {
     const ResultMessages messages = encode_result(result, outputs);
     Storage storage;
     storage.keep(messages.blobs);
-    const Result<ActionResult> back = decode_result(messages.result, storage.fetch());
+    const Result<DecodedResult> back = decode_result(messages.result, storage.fetch());
     REQUIRE(back);
-    CHECK(back->outputs == result.outputs);
+    CHECK(back->result.outputs == result.outputs);
   }
+}
+
+TEST_CASE("a seal binds a result to its action, and shows every change of a byte") {
+  const StrongDigest action = strong_digest("an action");
+  const std::string plain = encode_result(sample_result(), sample_outputs).result;
+  const std::string sealed = seal_result(plain, action);
+  CHECK(check_seal(sealed, action).value() == ResultWriter::trilock);
+  CHECK(seal_result(sealed, action) == sealed);
+  CHECK(check_seal(seal_result(sealed, strong_digest("another")), action).error().kind == ErrorKind::corrupt);
+  CHECK(check_seal(plain, action).error().kind == ErrorKind::corrupt);
+  for (std::size_t i = 0; i < sealed.size(); ++i) {
+    CAPTURE(i);
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bytes = sealed;
+      bytes[i] = static_cast<char>(bytes[i] ^ (1 << bit));
+      const Result<ResultWriter> checked = check_seal(bytes, action);
+      REQUIRE((!checked || *checked == ResultWriter::other));
+    }
+    const Result<ResultWriter> cut = check_seal(sealed.substr(0, i), action);
+    REQUIRE((!cut || *cut == ResultWriter::other));
+  }
+  CHECK(check_seal("", action).value() == ResultWriter::other);  // what a crash leaves of another program's result
+  CHECK(check_seal("\xff", action).error().kind == ErrorKind::corrupt);
+}
+
+TEST_CASE("a result of another program is told apart") {
+  const std::string sealed = seal_result("", strong_digest("a"));
+  CHECK(decode_result("", {}).value().writer == ResultWriter::other);
+  CHECK(decode_result(sealed, {}).value().writer == ResultWriter::other);
 }

@@ -52,7 +52,7 @@ TEST_CASE("state: files that are no database of ours are set aside") {
   const std::string path = folder.file("state.db");
   open(path)->record_digests({digest_of("a", 1)});
   const auto warning = [&](std::string_view reason) {
-    return "the state database `" + path + "` was damaged (" + std::string(reason) +
+    return "the state database `" + path + "` cannot be used (" + std::string(reason) +
            ") and has been set aside; nodes will be looked at afresh";
   };
   const auto alter = [&](const char* sql) {
@@ -71,12 +71,12 @@ TEST_CASE("state: files that are no database of ours are set aside") {
     reason = "file is not a database";
   }
   SUBCASE("a newer schema") {
-    alter("PRAGMA user_version = 2");
-    reason = "it has version 2, this trilock reads version 1";
+    alter("PRAGMA user_version = 3");
+    reason = "it has version 3, this trilock reads version 2";
   }
-  SUBCASE("an older schema") {
+  SUBCASE("a schema that never was") {
     alter("PRAGMA user_version = -1");
-    reason = "it has version -1, this trilock reads version 1";
+    reason = "it has version -1, this trilock reads version 2";
   }
   SUBCASE("another program's") {
     alter("PRAGMA application_id = 7");
@@ -94,6 +94,33 @@ TEST_CASE("state: files that are no database of ours are set aside") {
   CHECK(value(open(path)->file_digests()).size() == 1);
 }
 
+TEST_CASE("state: a database of version 1 keeps what it has and becomes one of this version") {
+  const Folder folder;
+  const std::string path = folder.file("state.db");
+  const std::string fresh = folder.file("fresh.db");
+  open(path)->record_digests({digest_of("a", 1)});
+  open(fresh)->record_digests({digest_of("a", 1)});
+  {
+    Result<Database> db = Database::open(path, 100);
+    REQUIRE(db->execute("DROP TABLE lookup; PRAGMA user_version = 1").has_value());
+  }
+  {
+    auto db = open(path);
+    CHECK(value(db->file_digests()).size() == 1);
+    db->record_lookups(1, {{"go", LookupAnswer::local, "", 2}});
+    CHECK(db->flush().has_value());
+  }
+  // The tables are those of a new database, but for the comments in their texts.
+  const auto columns = [](const std::string& file) {
+    Result<Database> db = Database::open(file, 100);
+    return value(
+        db->text("SELECT group_concat(t.name || '.' || c.name || ' ' || c.type || c.\"notnull\" || c.pk, '; ')"
+                 " FROM sqlite_schema t, pragma_table_info(t.name) c"));
+  };
+  CHECK(columns(path) == columns(fresh));
+  CHECK(columns(path).contains("lookup.answer INTEGER10"));
+}
+
 TEST_CASE("state: an empty file is a new database") {
   const Folder folder;
   const std::string path = folder.file("state.db");
@@ -104,7 +131,7 @@ TEST_CASE("state: an empty file is a new database") {
 TEST_CASE("state: damage that shows while reading sets the database aside") {
   const Folder folder;
   const std::string path = folder.file("state.db");
-  const std::string start = "the state database `" + path + "` was damaged (";
+  const std::string start = "the state database `" + path + "` cannot be used (";
   {
     auto db = open(path);
     for (int i = 0; i < 2000; ++i) db->record_digests({digest_of("file" + std::to_string(i), 1)});

@@ -215,6 +215,25 @@ TEST_CASE("state: what was recorded is written without a flush") {
   CHECK(value(other->answers()).size() == 1);
 }
 
+TEST_CASE("state: what the cache answered is added up over the newest runs, and goes with them") {
+  const Folder folder;
+  auto db = open(folder.file("state.db"));
+  for (std::int64_t run = 1; run <= 103; ++run) {
+    REQUIRE(value(db->begin_run(run)) == run);
+    db->record_lookups(run, {{"go", LookupAnswer::miss, "there is no such result", 1},
+                             {"go", LookupAnswer::local, "", 2},
+                             {"command", LookupAnswer::shared, "", 3}});
+    db->end_run({.id = run, .started_ms = run, .duration_ms = 1, .exit_code = 0});
+  }
+  db->record_lookups(104, {});
+  REQUIRE(db->flush().has_value());
+  CHECK(value(db->lookups(2)) == std::vector<LookupCount>{{"command", LookupAnswer::shared, "", 6},
+                                                          {"go", LookupAnswer::miss, "there is no such result", 2},
+                                                          {"go", LookupAnswer::local, "", 4}});
+  CHECK(value(db->lookups(1000)).at(0).count == 300);
+  CHECK(value(db->lookups(0)).empty());
+}
+
 TEST_CASE("state: a database of another process may be read while this one writes") {
   const Folder folder;
   const std::string path = folder.file("state.db");

@@ -1,0 +1,221 @@
+// What the real Disk does for directories that several processes or hosts use at once: nothing here follows a symlink
+// that one of them left in place of a file, waits for a fifo, or shows a file that is not whole.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/hash.hpp"
+#include "cache/real_disk.hpp"
+
+namespace trilock {
+namespace {
+
+std::unexpected<Error> not_plain(const std::string& path) {
+  return fail(ErrorKind::corrupt, "`" + path + "` is not a regular file");
+}
+
+Result<Descriptor> open_plain(const std::string& path, std::string_view verb, std::uint64_t& size) {
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
+  // A symlink, or a socket or a device without a driver.
+  if (!file && (errno == ELOOP || errno == ENXIO || errno == ENODEV)) return not_plain(path);
+  if (!file) return fail_errno(cannot(verb, path), errno);
+  struct stat stat = {};
+  if (::fstat(file.get(), &stat) != 0) return fail_errno(cannot(verb, path), errno);
+  if (!S_ISREG(stat.st_mode)) return not_plain(path);
+  size = static_cast<std::uint64_t>(stat.st_size);
+  return file;
+}
+
+// A file that is removed again unless it is finished.
+class NewFile {
+ public:
+  NewFile(const std::string& path, NewFileMode mode) : path_(path), mode_(mode) {
+    constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    const auto create = [&] { return retry_interrupted([&] { return ::open(path.c_str(), flags, mode.bits); }); };
+    file_ = Descriptor(create());
+    if (!file_ && errno == ENOENT) {
+      error_ = make_directories_at(parent_of(path), mode.rule == NewFileMode::Rule::exact ? 0755 : 0777);
+      if (error_ == 0) file_ = Descriptor(create());
+    }
+    if (!file_ && error_ == 0) error_ = errno;
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (file_) ::unlink(path_.c_str());
+  }
+  [[nodiscard]] int error() const { return error_; }
+  [[nodiscard]] int descriptor() const { return file_.get(); }
+  // Network file systems report a full disk or quota only when the file is closed.
+  [[nodiscard]] int finish() {
+    if (mode_.rule == NewFileMode::Rule::exact && ::fchmod(file_.get(), mode_.bits) != 0) return errno;
+    if (::close(file_.release()) == 0 || errno == EINTR) return 0;
+    const int error = errno;
+    ::unlink(path_.c_str());
+    return error;
+  }
+
+ private:
+  const std::string& path_;
+  NewFileMode mode_;
+  Descriptor file_;
+  int error_ = 0;
+};
+
+Status finished(NewFile& file, const std::string& path) {
+  const int error = file.finish();
+  if (error != 0) return fail_errno(cannot("write", path), error);
+  return {};
+}
+
+std::unexpected<Error> other_bytes(const std::string& path) {
+  return fail(ErrorKind::corrupt, "`" + path + "` has other bytes than it should have");
+}
+
+// Read, checked and only then written: the usual output is a few kilobytes, and costs no more than cp takes for it.
+Status copy_small(int source, const std::string& from, const std::string& to, const StrongDigest& digest,
+                  std::uint64_t size, NewFileMode mode) {
+  Buffer buffer;
+  std::size_t count = 0;
+  while (count < size) {
+    const ssize_t more = retry_interrupted(
+        [&] { return ::read(source, buffer.data() + count, static_cast<std::size_t>(size) - count); });
+    if (more < 0) return fail_errno(cannot("read", from), errno);
+    if (more == 0) return other_bytes(from);
+    count += static_cast<std::size_t>(more);
+  }
+  const std::string_view bytes(buffer.data(), count);
+  if (strong_digest(bytes) != digest) return other_bytes(from);
+  return write_new_file(to, bytes, mode);
+}
+
+// What is verified is what will be read: the copy when extents are shared, the bytes on their way otherwise.
+Status copy_large(int source, const std::string& from, const std::string& to, const StrongDigest& digest,
+                  NewFileMode mode) {
+  NewFile target(to, mode);
+  if (target.error() != 0) return fail_errno(cannot("write", to), target.error());
+  const bool shares = ::ioctl(target.descriptor(), FICLONE, source) == 0;
+  StrongHasher hasher;
+  int write_error = 0;
+  const int read_error = read_pieces(shares ? target.descriptor() : source, [&](std::string_view bytes) {
+    hasher.update(bytes);
+    if (!shares && write_error == 0) write_error = write_all(target.descriptor(), bytes);
+  });
+  if (read_error != 0) return fail_errno(cannot("read", from), read_error);
+  if (write_error != 0) return fail_errno(cannot("write", to), write_error);
+  if (hasher.finish() != digest) return other_bytes(from);
+  return finished(target, to);
+}
+
+class FileLock final : public DiskLock {
+ public:
+  explicit FileLock(Descriptor file) : file_(std::move(file)) {}
+
+ private:
+  Descriptor file_;
+};
+
+}  // namespace
+
+Result<std::string> read_plain_file(const std::string& path, std::uint64_t largest) {
+  std::uint64_t size = 0;
+  const Result<Descriptor> file = open_plain(path, "read", size);
+  if (!file) return std::unexpected(file.error());
+  if (size > largest) return fail(ErrorKind::corrupt, "`" + path + "` is too large");
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(size));
+  const int error = read_pieces(file->get(), [&](std::string_view piece) {
+    if (bytes.size() <= largest) bytes.append(piece);
+  });
+  if (error != 0) return fail_errno(cannot("read", path), error);
+  if (bytes.size() > largest) return fail(ErrorKind::corrupt, "`" + path + "` is too large");
+  return bytes;
+}
+
+Result<StrongDigest> hash_plain_file(const std::string& path) {
+  std::uint64_t size = 0;
+  const Result<Descriptor> file = open_plain(path, "read", size);
+  if (!file) return std::unexpected(file.error());
+  StrongHasher hasher;
+  const int error = read_pieces(file->get(), [&](std::string_view bytes) { hasher.update(bytes); });
+  if (error != 0) return fail_errno(cannot("read", path), error);
+  return hasher.finish();
+}
+
+Status write_new_file(const std::string& path, std::string_view bytes, NewFileMode mode) {
+  NewFile file(path, mode);
+  int error = file.error();
+  if (error == 0) error = write_all(file.descriptor(), bytes);
+  if (error != 0) return fail_errno(cannot("write", path), error);
+  return finished(file, path);
+}
+
+Status copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
+                       NewFileMode mode) {
+  std::uint64_t found = 0;
+  const Result<Descriptor> source = open_plain(from, "read", found);
+  if (!source) return std::unexpected(source.error());
+  if (found != size) return other_bytes(from);
+  if (size <= buffer_size) return copy_small(source->get(), from, to, digest, size, mode);
+  return copy_large(source->get(), from, to, digest, mode);
+}
+
+// Both times are set to now: that is what everyone may do who may write to the file, while other times are for its
+// owner.
+Status touch_file(const std::string& path) {
+  const std::array<timespec, 2> now = {timespec{0, UTIME_NOW}, timespec{0, UTIME_NOW}};
+  if (::utimensat(AT_FDCWD, path.c_str(), now.data(), AT_SYMLINK_NOFOLLOW) == 0) return {};
+  return fail_errno(cannot("set the time of", path), errno);
+}
+
+// A sync of the whole file system costs as much as a few of single files, and takes others' writes along.
+Status sync_file_data(std::span<const std::string> paths) {
+  constexpr std::size_t few = 8;
+  for (const std::string& path : paths) {
+    constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
+    if (!file) return fail_errno(cannot("write", path), errno);
+    const bool all = paths.size() > few;
+    if ((all ? ::syncfs(file.get()) : ::fdatasync(file.get())) != 0) return fail_errno(cannot("write", path), errno);
+    if (all) break;
+  }
+  return {};
+}
+
+Status sync_directory_names(std::span<const std::string> paths) {
+  for (const std::string& path : paths) {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+    const Descriptor directory(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
+    if (!directory) return fail_errno(cannot("write", path), errno);
+    // Some file systems cannot, and have nothing to sync.
+    if (::fsync(directory.get()) != 0 && errno != EINVAL) return fail_errno(cannot("write", path), errno);
+  }
+  return {};
+}
+
+// Of the open file, not of the process: it ends with the descriptor, whatever else the process does with the file.
+Result<std::unique_ptr<DiskLock>> try_lock_file(const std::string& path) {
+  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  const auto open_lock = [&] {
+    return Descriptor(retry_interrupted([&] { return ::open(path.c_str(), flags, 0666); }));
+  };
+  Descriptor file = open_lock();
+  if (!file && errno == ENOENT) {
+    if (const int error = make_directories_at(parent_of(path), 0777); error != 0)
+      return fail_errno(cannot("lock", path), error);
+    file = open_lock();
+  }
+  if (!file) return fail_errno(cannot("lock", path), errno);
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (retry_interrupted([&] { return ::fcntl(file.get(), F_OFD_SETLK, &lock); }) == 0)
+    return std::make_unique<FileLock>(std::move(file));
+  if (errno == EAGAIN || errno == EACCES) return nullptr;
+  return fail_errno(cannot("lock", path), errno);
+}
+
+}  // namespace trilock

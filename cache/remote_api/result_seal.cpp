@@ -1,0 +1,69 @@
+// The seal is taken over the message in its canonical form, so that one can be taken out, and another put in, without
+// knowing where in the bytes it stands.
+#include <algorithm>
+
+#include "cache/hash.hpp"
+#include "cache/remote_api/directories.hpp"
+
+namespace trilock {
+
+using namespace remote_api;
+
+namespace {
+
+constexpr std::string_view seal_type = "type.trilock/Seal";
+
+using Metadata = google::protobuf::RepeatedPtrField<pb::Any>;
+
+// Takes the seal out of the message; "" when there is none.
+std::string take_seal(pb::ActionResult& message) {
+  if (!message.has_execution_metadata()) return {};
+  Metadata& metadata = *message.mutable_execution_metadata()->mutable_auxiliary_metadata();
+  std::string seal;
+  const auto kept = std::remove_if(metadata.begin(), metadata.end(), [&](pb::Any& any) {
+    if (any.type_url() != seal_type) return false;
+    seal = any.value();
+    return true;
+  });
+  metadata.erase(kept, metadata.end());
+  return seal;
+}
+
+StrongDigest seal_of(const pb::ActionResult& without_seal, const StrongDigest& action) {
+  StrongHasher hasher;
+  hasher.update(action.view());
+  hasher.update(without_seal.SerializeAsString());
+  return hasher.finish();
+}
+
+bool is_of_node(const pb::ActionResult& message) {
+  const Metadata& metadata = message.execution_metadata().auxiliary_metadata();
+  return std::ranges::any_of(metadata, [](const pb::Any& any) { return any.type_url() == node_result_type; });
+}
+
+}  // namespace
+
+std::string seal_result(std::string_view bytes, const StrongDigest& action) {
+  Result<pb::ActionResult> message = parse<pb::ActionResult>(bytes, "no result");
+  if (!message) return std::string(bytes);  // is as unusable with a seal as without
+  (void)take_seal(*message);
+  const StrongDigest seal = seal_of(*message, action);
+  pb::Any& any = *message->mutable_execution_metadata()->add_auxiliary_metadata();
+  any.set_type_url(std::string(seal_type));
+  any.set_value(std::string(seal.view()));
+  return message->SerializeAsString();
+}
+
+Result<ResultWriter> check_seal(std::string_view bytes, const StrongDigest& action) {
+  Result<pb::ActionResult> message = parse<pb::ActionResult>(bytes, "no result");
+  if (!message) return std::unexpected(message.error());
+  // Of many ways to write the same message only one is ours: a truth may be any number but zero.
+  const bool canonical = message->SerializeAsString() == bytes;
+  const std::string seal = take_seal(*message);
+  if (seal.empty() && !is_of_node(*message)) return ResultWriter::other;
+  if (!canonical) return malformed("bytes that are not in order");
+  if (seal != seal_of(*message, action).view()) return malformed("a seal that does not fit");
+  return ResultWriter::trilock;
+}
+
+}  // namespace trilock
