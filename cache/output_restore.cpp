@@ -3,6 +3,7 @@
 // missing or damaged blob and a full disk are found while nothing has changed. Then they are renamed into place, so a
 // kill leaves no temporary among the outputs.
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -17,10 +18,13 @@ namespace {
 
 constexpr std::uint32_t owner_access = 0700;
 
+// Where the bytes come from: puts all of these files there, or says what is missing.
+using FetchAll = std::function<Status(std::span<const BlobRequest>)>;
+
 class Restoration {
  public:
-  Restoration(SourceTree& tree, BlobStore& blobs, std::string stage)
-      : tree_(tree), disk_(tree.disk()), blobs_(blobs), stage_(std::move(stage)) {}
+  Restoration(SourceTree& tree, FetchAll fetch, std::string stage)
+      : tree_(tree), disk_(tree.disk()), fetch_(std::move(fetch)), stage_(std::move(stage)) {}
 
   Status find_differences(std::span<const OutputSpec> outputs, std::span<const OutputEntry> entries);
   Status run();
@@ -40,7 +44,7 @@ class Restoration {
 
   SourceTree& tree_;
   Disk& disk_;
-  BlobStore& blobs_;
+  const FetchAll fetch_;
   std::string stage_;
   std::span<const OutputEntry> entries_;
   std::vector<Work> work_;
@@ -76,6 +80,11 @@ Status Restoration::run() {
 }
 
 Status Restoration::stage_files() {
+  std::vector<BlobRequest> requests;
+  for (const Work& work : work_) {
+    if (work.staged.empty()) continue;
+    const OutputEntry& entry = *work.difference.entry;
+    requests.push_back({.digest = entry.blob, .size = entry.size, .path = work.staged, .mode = entry.mode});
   for (const Work& work : work_) {
     if (work.staged.empty() || work.difference.entry->type == EntryType::symlink) continue;
     if (blobs_.has(work.difference.entry->blob)) continue;
@@ -91,7 +100,7 @@ Status Restoration::stage_files() {
     const Error& error = status.error();
     return fail(error.kind, fmt::format("cannot restore `{}`: {}", entry.path, error.message), error.help);
   }
-  return {};
+  return requests.empty() ? Status{} : fetch_(requests);
 }
 
 Status Restoration::apply(const Work& work) {
@@ -158,21 +167,56 @@ Status Restoration::settle_directories() {
   return first;
 }
 
-}  // namespace
-
-Status restore_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputSpec> outputs,
-                       std::span<const OutputEntry> entries) {
+Status restore(SourceTree& tree, FetchAll fetch, std::span<const OutputSpec> outputs,
+               std::span<const OutputEntry> entries) {
   if (outputs.empty()) return {};
   const std::string unusable = unusable_entry(outputs, entries);
   if (!unusable.empty()) return fail(ErrorKind::corrupt, "stored outputs cannot be used: " + unusable);
   for (const OutputSpec& output : outputs) tree.forget(output.path);
   // Two nodes never share an output, so its name tells the stages of nodes that are restored at once apart.
   const std::string name = fast_digest(outputs.front().path).hex();
-  Restoration restoration(tree, blobs, tree.absolute(".trilock/tmp/restore-" + name));
+  Restoration restoration(tree, std::move(fetch), tree.absolute(".trilock/tmp/restore-" + name));
   if (Status status = restoration.find_differences(outputs, entries); !status) return status;
   const Status status = restoration.run();
   for (const OutputSpec& output : outputs) tree.forget(output.path);
   return status;
+}
+
+// The path of an output is what the user knows.
+Status cannot_restore(std::span<const OutputEntry> entries, const StrongDigest& blob, const Error& error) {
+  const auto entry = std::ranges::find(entries, blob, &OutputEntry::blob);
+  const std::string path = entry == entries.end() ? blob.hex() : entry->path;
+  return fail(error.kind, fmt::format("cannot restore `{}`: {}", path, error.message), error.help);
+}
+
+}  // namespace
+
+Status restore_outputs(SourceTree& tree, CacheTier& tier, std::span<const OutputSpec> outputs,
+                       std::span<const OutputEntry> entries) {
+  const auto fetch = [&](std::span<const BlobRequest> requests) -> Status {
+    const Status fetched = tier.fetch_all(requests);
+    if (fetched) return {};
+    const Error& error = fetched.error();
+    return fail(error.kind, "cannot restore outputs: " + error.message, error.help);
+  };
+  return restore(tree, fetch, outputs, entries);
+}
+
+Status restore_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputSpec> outputs,
+                       std::span<const OutputEntry> entries) {
+  const auto fetch = [&](std::span<const BlobRequest> requests) -> Status {
+    for (const BlobRequest& request : requests) {
+      if (blobs.has(request.digest)) continue;
+      const Error absent{ErrorKind::not_found, fmt::format("blob `{}` is not in the cache", request.digest.hex()), {}};
+      return cannot_restore(entries, request.digest, absent);
+    }
+    for (const BlobRequest& request : requests) {
+      const Status status = blobs.restore(request.digest, request.path, request.mode);
+      if (!status) return cannot_restore(entries, request.digest, status.error());
+    }
+    return {};
+  };
+  return restore(tree, fetch, outputs, entries);
 }
 
 }  // namespace trilock

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/blobs.hpp"
+#include "cache/cache_tier.hpp"
 #include "cache/source_tree.hpp"
 #include "schemas/action.hpp"
 
@@ -39,6 +40,9 @@ std::string compare_outputs(SourceTree& tree, std::span<const OutputSpec> output
 // outputs, before anything is changed. After any other failure some outputs are old and some are new, and the same
 // call again finishes the work. The tree forgets the outputs.
 Status restore_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputSpec> outputs,
+                       std::span<const OutputEntry> entries);
+// The same with the blobs of a tier.
+Status restore_outputs(SourceTree& tree, CacheTier& tier, std::span<const OutputSpec> outputs,
                        std::span<const OutputEntry> entries);
 
 }  // namespace trilock
