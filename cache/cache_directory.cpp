@@ -136,13 +136,9 @@ Status CacheDirectory::fetch(const StrongDigest& digest, std::uint64_t size, con
     return disk_.write_new(path, "", exact);
   }
   const std::string from = path_of(CacheKind::cas, digest);
-  const Result<FileStat> stat = disk_.stat(from);
-  if (!stat) return look_at_failure(digest, stat.error());
-  if (stat->type != FileType::file) return damaged(CacheKind::cas, digest, "is not a regular file");
-  if (stat->size != size) return damaged(CacheKind::cas, digest, "has another size");
-  if (Status copied = disk_.copy_exact(from, path, digest, size, exact); !copied)
-    return look_at_failure(digest, copied.error());
-  mark(from, *stat);
+  const Result<FileStat> copied = disk_.copy_exact(from, path, digest, size, exact);
+  if (!copied) return look_at_failure(digest, copied.error());
+  mark(from, *copied);
   return {};
 }
 
@@ -150,8 +146,11 @@ std::unexpected<Error> CacheDirectory::look_at_failure(const StrongDigest& diges
   switch (error.kind) {
     case ErrorKind::not_found:
       return fail(ErrorKind::not_found, fmt::format("blob `{}` is not in {}", digest.hex(), name_));
-    case ErrorKind::corrupt:
-      return damaged(CacheKind::cas, digest, "has other bytes");
+    case ErrorKind::corrupt: {
+      const Result<FileStat> stat = disk_.stat(path_of(CacheKind::cas, digest));
+      const bool is_file = !stat || stat->type == FileType::file;
+      return damaged(CacheKind::cas, digest, is_file ? "has other bytes" : "is not a regular file");
+    }
     default:
       return std::unexpected(error);
   }

@@ -61,7 +61,7 @@ Result<BlobSource> CacheDirectory::capture(const std::string& path, const Strong
   BlobSource source{.digest = digest, .size = size, .path = path_of(CacheKind::cas, digest), .bytes = {}};
   if (keep(digest, size)) return source;
   source.path = new_temporary();
-  if (Status copied = disk_.copy_exact(path, source.path, digest, size, file_mode); !copied) {
+  if (const auto copied = disk_.copy_exact(path, source.path, digest, size, file_mode); !copied) {
     if (copied.error().kind != ErrorKind::corrupt) return std::unexpected(copied.error());
     return fail(ErrorKind::corrupt, fmt::format("`{}` changed while it was being stored", path));
   }
@@ -131,7 +131,8 @@ Status CacheDirectory::stage_blob(const BlobSource& source, Batch& batch, std::v
   }
   Staged blob{source.digest, captured ? source.path : new_temporary()};
   if (!captured && !source.path.empty()) {
-    status = disk_.copy_exact(source.path, blob.temporary, source.digest, source.size, file_mode);
+    const auto copied = disk_.copy_exact(source.path, blob.temporary, source.digest, source.size, file_mode);
+    if (!copied) status = std::unexpected(copied.error());
   } else if (!captured) {
     if (source.bytes.size() != source.size || strong_digest(source.bytes) != source.digest)
       return fail(ErrorKind::corrupt, fmt::format("blob `{}` has other bytes", source.digest.hex()));

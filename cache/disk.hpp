@@ -95,9 +95,9 @@ class Disk {
   // finished is removed.
   virtual Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) = 0;
   // A new file at `to` with the bytes of `from`, as a private copy (reflink where that pays), provided that they have
-  // this size and digest: corrupt otherwise, or when `from` is no regular file.
-  virtual Status copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
-                            std::uint64_t size, NewFileMode mode) = 0;
+  // this size and digest: corrupt otherwise, or when `from` is no regular file. Gives the stat of `from`.
+  virtual Result<FileStat> copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
+                                      std::uint64_t size, NewFileMode mode) = 0;
   // Sets the modification time to the time of the file system, so of the server where there is one.
   virtual Status touch(const std::string& path) = 0;
   // Whatever was written to these files, all on one file system, survives a crash of the machine. The same for the

@@ -1,9 +1,12 @@
 // Putting outputs back in two steps. First every file and symlink that differs is made, and verified, in
 // `.trilock/tmp` of the workspace, where no glob and no listing of a node that runs at the same time can see it; so a
+// missing or damaged blob and a full disk are found while nothing has changed. Then the copies are renamed into place;
+// a directory that is missing is made whole among the copies and renamed at once, with all that is below it.
 // missing or damaged blob and a full disk are found while nothing has changed. Then they are renamed into place, so a
 // kill leaves no temporary among the outputs.
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -30,8 +33,19 @@ class Restoration {
   Status run();
 
  private:
+  static constexpr std::size_t no_work = std::numeric_limits<std::size_t>::max();
   struct Work {
     Difference difference;
+    std::string staged;            // absolute; of what is made before anything changes
+    std::size_t within = no_work;  // the directory, by its place in work_, that it is renamed with
+    bool moved = false;            // it, and all that is within it, is in its place
+  };
+
+  void add(const Difference& difference);
+  Status stage();
+
+  Status apply(Work& work);
+  Status write_file(const Work& work);
     std::string staged;  // absolute; of a symlink, and of a file whose bytes are needed
   };
 
@@ -48,6 +62,7 @@ class Restoration {
   std::string stage_;
   std::span<const OutputEntry> entries_;
   std::vector<Work> work_;
+  std::size_t open_ = no_work;                                     // the directory that what comes next may be within
   std::map<std::string, std::uint32_t, std::less<>> directories_;  // whose mode is set at the end: path -> mode
 };
 
@@ -59,6 +74,7 @@ bool needs_staging(const Difference& difference) {
 Status Restoration::find_differences(std::span<const OutputSpec> outputs, std::span<const OutputEntry> entries) {
   entries_ = entries;
   return each_difference(tree_, outputs, entries, [this](const Difference& difference) {
+    add(difference);
     std::string staged;
     if (needs_staging(difference)) staged = fmt::format("{}/{}", stage_, work_.size());
     work_.push_back({difference, std::move(staged)});
@@ -66,11 +82,27 @@ Status Restoration::find_differences(std::span<const OutputSpec> outputs, std::s
   });
 }
 
+// Differences come in an order in which what is below a directory follows it.
+void Restoration::add(const Difference& difference) {
+  Work work{.difference = difference, .staged = {}};
+  const bool is_within = open_ != no_work && is_at_or_below(difference.path, work_[open_].difference.path);
+  if (is_within) {
+    work.within = open_;
+    work.staged = work_[open_].staged + difference.path.substr(work_[open_].difference.path.size());
+  } else if (difference.kind == Difference::Kind::missing && difference.entry->type == EntryType::directory) {
+    open_ = work_.size();
+    work.staged = fmt::format("{}/{}", stage_, work_.size());
+  } else if (needs_bytes(difference)) {
+    work.staged = fmt::format("{}/{}", stage_, work_.size());
+  }
+  work_.push_back(std::move(work));
+}
+
 Status Restoration::run() {
   if (work_.empty()) return {};
   if (Status cleared = disk_.remove(stage_); !cleared) return cleared;  // what an interrupted run left
-  Status status = stage_files();
-  for (const Work& work : work_) {
+  Status status = stage();
+  for (Work& work : work_) {
     if (status) status = apply(work);
   }
   // Also after a failure: a directory that was opened for writing must not stay so.
@@ -79,11 +111,23 @@ Status Restoration::run() {
   return status ? settled : status;
 }
 
-Status Restoration::stage_files() {
+Status Restoration::stage() {
   std::vector<BlobRequest> requests;
   for (const Work& work : work_) {
     if (work.staged.empty()) continue;
     const OutputEntry& entry = *work.difference.entry;
+    Status status;
+    switch (entry.type) {
+      case EntryType::file:
+        requests.push_back({.digest = entry.blob, .size = entry.size, .path = work.staged, .mode = entry.mode});
+        break;
+      case EntryType::symlink:
+        status = disk_.make_symlink(entry.symlink_target, work.staged);
+        break;
+      case EntryType::directory:
+        status = disk_.make_directories(work.staged, entry.mode | owner_access);
+    }
+    if (!status) return status;
     requests.push_back({.digest = entry.blob, .size = entry.size, .path = work.staged, .mode = entry.mode});
   for (const Work& work : work_) {
     if (work.staged.empty() || work.difference.entry->type == EntryType::symlink) continue;
@@ -103,8 +147,12 @@ Status Restoration::stage_files() {
   return requests.empty() ? Status{} : fetch_(requests);
 }
 
-Status Restoration::apply(const Work& work) {
+Status Restoration::apply(Work& work) {
   const Difference& difference = work.difference;
+  if (work.within != no_work && work_[work.within].moved) {
+    if (difference.entry->type == EntryType::directory) directories_[difference.entry->path] = difference.entry->mode;
+    return {};
+  }
   if (Status status = unlock_parent(parent_path(difference.path)); !status) return status;
   const std::string path = tree_.absolute(difference.path);
   if (difference.kind == Difference::Kind::extra) return disk_.remove(path);
@@ -115,6 +163,17 @@ Status Restoration::apply(const Work& work) {
     return disk_.set_mode(path, entry.mode);
   }
   if (Status status = make_room(difference); !status) return status;
+  switch (entry.type) {
+    case EntryType::file:
+      return write_file(work);
+    case EntryType::symlink:
+      return disk_.make_symlink(entry.symlink_target, path);
+    case EntryType::directory:
+      break;
+  }
+  // The output may be on another file system than `.trilock`, and then all that is below is put there piece by piece.
+  if (!work.staged.empty()) work.moved = disk_.rename(work.staged, path).has_value();
+  return work.moved ? Status{} : disk_.make_directories(path, entry.mode | owner_access);
   if (entry.type == EntryType::directory) return disk_.make_directories(path, entry.mode | owner_access);
   return put_in_place(work);
 }
@@ -128,7 +187,8 @@ Status Restoration::make_room(const Difference& difference) {
   }
   if (difference.kind == Difference::Kind::missing) {
     const std::string_view parent = parent_path(difference.path);
-    if (!parent.empty()) return disk_.make_directories(tree_.absolute(std::string(parent)));
+    const bool is_made = parent.empty() || directories_.contains(parent);
+    if (!is_made) return disk_.make_directories(tree_.absolute(std::string(parent)));
   }
   return {};
 }

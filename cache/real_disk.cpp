@@ -289,8 +289,8 @@ class RealDisk final : public Disk {
   Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) override {
     return write_new_file(path, bytes, mode);
   }
-  Status copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
-                    NewFileMode mode) override {
+  Result<FileStat> copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
+                              std::uint64_t size, NewFileMode mode) override {
     return copy_exact_file(from, to, digest, size, mode);
   }
   Status touch(const std::string& path) override { return touch_file(path); }

@@ -1,6 +1,7 @@
 // The parts that the real Disk is made of; only real_disk*.cpp include this.
 #pragma once
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -52,6 +53,8 @@ int read_pieces(int file, Sink sink);
 // 0, or an errno.
 [[nodiscard]] int write_all(int file, std::string_view bytes);
 
+[[nodiscard]] FileStat file_stat(const struct stat& raw);
+
 // "cannot read `a/b`"
 [[nodiscard]] std::string cannot(std::string_view verb, const std::string& path);
 
@@ -88,8 +91,8 @@ class PendingFile {
 Result<std::string> read_plain_file(const std::string& path, std::uint64_t largest);
 Result<StrongDigest> hash_plain_file(const std::string& path);
 Status write_new_file(const std::string& path, std::string_view bytes, NewFileMode mode);
-Status copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
-                       NewFileMode mode);
+Result<FileStat> copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest,
+                                 std::uint64_t size, NewFileMode mode);
 Status touch_file(const std::string& path);
 Status sync_file_data(std::span<const std::string> paths);
 Status sync_directory_names(std::span<const std::string> paths);

@@ -16,7 +16,7 @@ std::unexpected<Error> not_plain(const std::string& path) {
   return fail(ErrorKind::corrupt, "`" + path + "` is not a regular file");
 }
 
-Result<Descriptor> open_plain(const std::string& path, std::string_view verb, std::uint64_t& size) {
+Result<Descriptor> open_plain(const std::string& path, std::string_view verb, FileStat& found) {
   constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
   // A symlink, or a socket or a device without a driver.
@@ -25,7 +25,7 @@ Result<Descriptor> open_plain(const std::string& path, std::string_view verb, st
   struct stat stat = {};
   if (::fstat(file.get(), &stat) != 0) return fail_errno(cannot(verb, path), errno);
   if (!S_ISREG(stat.st_mode)) return not_plain(path);
-  size = static_cast<std::uint64_t>(stat.st_size);
+  found = file_stat(stat);
   return file;
 }
 
@@ -121,12 +121,12 @@ class FileLock final : public DiskLock {
 }  // namespace
 
 Result<std::string> read_plain_file(const std::string& path, std::uint64_t largest) {
-  std::uint64_t size = 0;
-  const Result<Descriptor> file = open_plain(path, "read", size);
+  FileStat stat;
+  const Result<Descriptor> file = open_plain(path, "read", stat);
   if (!file) return std::unexpected(file.error());
-  if (size > largest) return fail(ErrorKind::corrupt, "`" + path + "` is too large");
+  if (stat.size > largest) return fail(ErrorKind::corrupt, "`" + path + "` is too large");
   std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(size));
+  bytes.reserve(static_cast<std::size_t>(stat.size));
   const int error = read_pieces(file->get(), [&](std::string_view piece) {
     if (bytes.size() <= largest) bytes.append(piece);
   });
@@ -136,8 +136,8 @@ Result<std::string> read_plain_file(const std::string& path, std::uint64_t large
 }
 
 Result<StrongDigest> hash_plain_file(const std::string& path) {
-  std::uint64_t size = 0;
-  const Result<Descriptor> file = open_plain(path, "read", size);
+  FileStat stat;
+  const Result<Descriptor> file = open_plain(path, "read", stat);
   if (!file) return std::unexpected(file.error());
   StrongHasher hasher;
   const int error = read_pieces(file->get(), [&](std::string_view bytes) { hasher.update(bytes); });
@@ -153,14 +153,16 @@ Status write_new_file(const std::string& path, std::string_view bytes, NewFileMo
   return finished(file, path);
 }
 
-Status copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
-                       NewFileMode mode) {
-  std::uint64_t found = 0;
-  const Result<Descriptor> source = open_plain(from, "read", found);
+Result<FileStat> copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest,
+                                 std::uint64_t size, NewFileMode mode) {
+  FileStat stat;
+  const Result<Descriptor> source = open_plain(from, "read", stat);
   if (!source) return std::unexpected(source.error());
-  if (found != size) return other_bytes(from);
-  if (size <= buffer_size) return copy_small(source->get(), from, to, digest, size, mode);
-  return copy_large(source->get(), from, to, digest, mode);
+  if (stat.size != size) return other_bytes(from);
+  Status copied = size <= buffer_size ? copy_small(source->get(), from, to, digest, size, mode)
+                                      : copy_large(source->get(), from, to, digest, mode);
+  if (!copied) return std::unexpected(std::move(copied.error()));
+  return stat;
 }
 
 // Both times are set to now: that is what everyone may do who may write to the file, while other times are for its

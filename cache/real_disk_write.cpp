@@ -23,6 +23,22 @@ std::string cannot(std::string_view verb, const std::string& path) {
   return text;
 }
 
+FileStat file_stat(const struct stat& raw) {
+  constexpr std::int64_t second = 1'000'000'000;
+  FileStat stat;
+  stat.type = S_ISREG(raw.st_mode)   ? FileType::file
+              : S_ISDIR(raw.st_mode) ? FileType::directory
+              : S_ISLNK(raw.st_mode) ? FileType::symlink
+                                     : FileType::other;
+  stat.mode = raw.st_mode & 07777U;
+  stat.size = static_cast<std::uint64_t>(raw.st_size);
+  stat.mtime_ns = raw.st_mtim.tv_sec * second + raw.st_mtim.tv_nsec;
+  stat.ctime_ns = raw.st_ctim.tv_sec * second + raw.st_ctim.tv_nsec;
+  stat.inode = raw.st_ino;
+  stat.device = raw.st_dev;
+  return stat;
+}
+
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? std::string() : path.substr(0, slash);

@@ -527,13 +527,14 @@ Status MemoryDisk::write_new(const std::string& path, std::string_view bytes, Ne
   return as_status(cannot("write", path), error);
 }
 
-Status MemoryDisk::copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
-                              std::uint64_t size, NewFileMode mode) {
+Result<FileStat> MemoryDisk::copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
+                                        std::uint64_t size, NewFileMode mode) {
   const Result<std::string> bytes = read_plain(from, std::numeric_limits<std::uint64_t>::max());
   if (!bytes) return std::unexpected(bytes.error());
   if (bytes->size() != size || strong_digest(*bytes) != digest)
     return fail(ErrorKind::corrupt, "`" + from + "` has other bytes than it should have");
-  return write_new(to, *bytes, mode);
+  if (Status written = write_new(to, *bytes, mode); !written) return std::unexpected(written.error());
+  return stat(from);
 }
 
 Status MemoryDisk::touch(const std::string& path) {

@@ -78,8 +78,8 @@ class MemoryDisk final : public Disk {
   Result<std::string> read_plain(const std::string& path, std::uint64_t largest) override;
   Result<StrongDigest> hash_plain(const std::string& path) override;
   Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) override;
-  Status copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest, std::uint64_t size,
-                    NewFileMode mode) override;
+  Result<FileStat> copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
+                              std::uint64_t size, NewFileMode mode) override;
   Status touch(const std::string& path) override;
   Status sync_files(std::span<const std::string> paths) override;
   Status sync_directories(std::span<const std::string> paths) override;
