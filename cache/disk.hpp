@@ -100,8 +100,8 @@ class Disk {
                                       std::uint64_t size, NewFileMode mode) = 0;
   // Sets the modification time to the time of the file system, so of the server where there is one.
   virtual Status touch(const std::string& path) = 0;
-  // Whatever was written to these files, all on one file system, survives a crash of the machine. The same for the
-  // names in directories.
+  // Whatever was written to these files survives a crash of the machine; the names in these directories do. All of one
+  // call are on one file system.
   virtual Status sync_files(std::span<const std::string> paths) = 0;
   virtual Status sync_directories(std::span<const std::string> paths) = 0;
   // Null when someone else holds it. Makes the file and its parent directories. Excludes whoever locks the file with

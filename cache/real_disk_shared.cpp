@@ -173,29 +173,35 @@ Status touch_file(const std::string& path) {
   return fail_errno(cannot("set the time of", path), errno);
 }
 
+namespace {
+
 // A sync of the whole file system costs as much as a few of single files, and takes others' writes along.
-Status sync_file_data(std::span<const std::string> paths) {
-  constexpr std::size_t few = 8;
+constexpr std::size_t few_to_sync = 8;
+
+template <class SyncOne>
+Status sync_paths(std::span<const std::string> paths, int flags, SyncOne sync_one) {
   for (const std::string& path : paths) {
-    constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    const Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
+    const int all_flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags;
+    const Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), all_flags); }));
     if (!file) return fail_errno(cannot("write", path), errno);
-    const bool all = paths.size() > few;
-    if ((all ? ::syncfs(file.get()) : ::fdatasync(file.get())) != 0) return fail_errno(cannot("write", path), errno);
+    const bool all = paths.size() > few_to_sync;
+    if ((all ? ::syncfs(file.get()) : sync_one(file.get())) != 0) return fail_errno(cannot("write", path), errno);
     if (all) break;
   }
   return {};
 }
 
+}  // namespace
+
+Status sync_file_data(std::span<const std::string> paths) {
+  return sync_paths(paths, 0, ::fdatasync);
+}
+
 Status sync_directory_names(std::span<const std::string> paths) {
-  for (const std::string& path : paths) {
-    constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
-    const Descriptor directory(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
-    if (!directory) return fail_errno(cannot("write", path), errno);
+  return sync_paths(paths, O_DIRECTORY, [](int directory) {
     // Some file systems cannot, and have nothing to sync.
-    if (::fsync(directory.get()) != 0 && errno != EINVAL) return fail_errno(cannot("write", path), errno);
-  }
-  return {};
+    return ::fsync(directory) == 0 || errno == EINVAL ? 0 : -1;
+  });
 }
 
 // Of the open file, not of the process: it ends with the descriptor, whatever else the process does with the file.
