@@ -201,6 +201,8 @@ std::span<const KeySpec> cache_keys() {
       {"dir", KeyType::literal, "The cache directory of this machine; may start with `~/`"},
       {"shared", KeyType::literal, "A second tier: a directory on a volume, or a URL"},
       {"mode", KeyType::choice, "Whether results are written to the shared tier", cache_modes, false, "\"read\""},
+      {"max-size", KeyType::literal,
+       "How much the cache directory may take: `20G`; what was used least recently goes first"},
   };
   return keys;
 }

@@ -1,4 +1,5 @@
 #include "schemas/pipeline.hpp"
+#include "schemas/amounts.hpp"
 
 #include <fmt/format.h>
 
@@ -36,6 +37,11 @@ CacheSettings read_cache(Config& config, std::span<const RuleKeys> rules, Variab
   CacheSettings settings;
   settings.dir = take_text(table, "dir", rules, variables, sources, findings);
   settings.shared = take_text(table, "shared", rules, variables, sources, findings);
+  const std::string max_size = take_text(table, "max-size", rules, variables, sources, findings);
+  settings.max_size = parse_size(max_size);
+  if (const auto entry = std::ranges::find(table.entries, "max-size", &ConfigEntry::key);
+      !settings.max_size && entry != table.entries.end() && !findings.is_faulty(entry->value.place))
+    findings.error(entry->value.place, fmt::format("`max-size` expects {}, found `{}`", size_form, max_size));
   const bool write = take_text(table, "mode", rules, variables, sources, findings) == "read-write";
   settings.mode = write ? CacheMode::read_write : CacheMode::read;
   const std::array<std::span<const KeySpec>, 1> allowed = {cache_keys()};

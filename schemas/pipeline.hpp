@@ -30,6 +30,7 @@ struct CacheSettings {
   std::string dir;     // "" when not set; may start with `~/`
   std::string shared;  // "" when not set
   CacheMode mode = CacheMode::read;
+  std::optional<std::uint64_t> max_size;  // of the cache directory of this machine, in bytes
 };
 
 // One table after matrix expansion, with defaults merged in and every `${var…}`, `${matrix…}`, `${env…}` and

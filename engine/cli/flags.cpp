@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 
+#include "schemas/amounts.hpp"
 #include "schemas/diagnostic.hpp"
 
 namespace trilock::cli {
@@ -30,6 +31,12 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::format, "--format", "FORMAT", "dot, mermaid, json or svg (default: dot)", graph_formats},
     {FlagId::since, "--since", "REF", "the revision of git to compare with: a commit, a branch, a tag"},
     {FlagId::verbose, "-v,--verbose", "", "print a line for unchanged nodes too"},
+    {FlagId::shared, "--shared", "", "the directory that `[cache] shared` names, instead of this machine's"},
+    {FlagId::repair, "--repair", "", "verify: move what is damaged to its quarantine"},
+    {FlagId::max_size, "--max-size", "SIZE", "gc: remove what was used least recently until SIZE is left (20G)"},
+    {FlagId::max_age, "--max-age", "AGE", "gc: remove what was not used for AGE (30d)"},
+    {FlagId::min_age, "--min-age", "AGE", "gc: keep what was used since AGE ago, whatever the limits (default: 6h)"},
+    {FlagId::evict_dry_run, "-n,--dry-run", "", "gc: say what would be removed, and remove nothing"},
 });
 
 constexpr std::array run_flags = {FlagId::jobs,    FlagId::keep_going, FlagId::force,     FlagId::dry_run,
@@ -40,6 +47,9 @@ constexpr std::array graph_flags = {FlagId::format,   FlagId::json,      FlagId:
 constexpr std::array affected_flags = {FlagId::since,    FlagId::json,      FlagId::var,
                                        FlagId::var_file, FlagId::directory, FlagId::file};
 constexpr std::array show_flags = {FlagId::json, FlagId::var, FlagId::var_file, FlagId::directory, FlagId::file};
+constexpr std::array cache_flags = {FlagId::shared,   FlagId::repair,        FlagId::max_size, FlagId::max_age,
+                                    FlagId::min_age,  FlagId::evict_dry_run, FlagId::json,     FlagId::var,
+                                    FlagId::var_file, FlagId::directory,     FlagId::file};
 
 constexpr std::array init_flags = {FlagId::json, FlagId::directory};
 constexpr std::array schema_flags = {FlagId::json};
@@ -55,6 +65,8 @@ constexpr std::array commands = std::to_array<CommandSpec>({
     {Command::list, "list", "[LABEL|GLOB]...", "list nodes, rules and descriptions", show_flags},
     {Command::check, "check", "", "load and plan the pipeline, run nothing", show_flags},
     {Command::clean, "clean", "[LABEL|GLOB]...", "remove the outputs that nodes made, never sources", show_flags},
+    {Command::cache, "cache", "stats|verify|gc|path",
+     "say what is in the cache directory, check it, evict from it, or print where it is", cache_flags},
     {Command::init, "init", "", "write a first pipeline from what is in the folder", init_flags},
     {Command::schema, "schema", "", "print the JSON Schema of trilock.toml, for editors", schema_flags},
     {Command::completion, "completion", "bash|zsh|fish", "print the script that completes commands in a shell", {}},
@@ -96,6 +108,9 @@ std::unexpected<Error> usage(std::string message, std::string help = {}) {
 struct Raw {
   std::vector<std::string> vars;
   std::string jobs;
+  std::string max_size;
+  std::string max_age;
+  std::string min_age;
 };
 
 void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
@@ -126,6 +141,7 @@ void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
       app.add_flag(names, to.force);
       break;
     case FlagId::dry_run:
+    case FlagId::evict_dry_run:
       app.add_flag(names, to.dry_run);
       break;
     case FlagId::no_wait:
@@ -143,7 +159,51 @@ void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
     case FlagId::verbose:
       app.add_flag(names, to.verbose);
       break;
+    case FlagId::shared:
+      app.add_flag(names, to.shared);
+      break;
+    case FlagId::repair:
+      app.add_flag(names, to.repair);
+      break;
+    case FlagId::max_size:
+      app.add_option(names, raw.max_size);
+      break;
+    case FlagId::max_age:
+      app.add_option(names, raw.max_age);
+      break;
+    case FlagId::min_age:
+      app.add_option(names, raw.min_age);
+      break;
   }
+}
+
+template <class Value>
+Status read_amount(std::string_view flag, const std::string& text, std::optional<Value> (*parse)(std::string_view),
+                   std::string_view form, std::optional<Value>& to) {
+  if (text.empty()) return {};
+  to = parse(text);
+  if (!to) return usage(fmt::format("`{} {}` makes no sense", flag, text), fmt::format("write {}", form));
+  return {};
+}
+
+// The operand of `cache`, and whether the flags that were given are meant for it.
+Status check_cache(const Raw& raw, Invocation& to) {
+  constexpr std::array<std::string_view, 4> operands = {"stats", "verify", "gc", "path"};
+  if (to.labels.size() != 1) return usage("`trilock cache` takes one of stats, verify, gc and path");
+  const std::string& operand = to.labels.front();
+  if (std::find(operands.begin(), operands.end(), operand) == operands.end()) {
+    std::string help = did_you_mean(operand, operands);
+    return usage(fmt::format("unknown command `cache {}`", operand),
+                 help.empty() ? "choose stats, verify, gc or path" : help);
+  }
+  if (to.repair && operand != "verify") return usage("`--repair` is for `trilock cache verify`");
+  const bool evicts = !raw.max_size.empty() || !raw.max_age.empty() || !raw.min_age.empty() || to.dry_run;
+  if (evicts && operand != "gc")
+    return usage("`--max-size`, `--max-age`, `--min-age` and `--dry-run` are for `trilock cache gc`");
+  Status status = read_amount("--max-size", raw.max_size, parse_size, size_form, to.max_size);
+  if (status) status = read_amount("--max-age", raw.max_age, parse_age, age_form, to.max_age_ns);
+  if (status) status = read_amount("--min-age", raw.min_age, parse_age, age_form, to.min_age_ns);
+  return status;
 }
 
 Status check_values(const Raw& raw, Invocation& to) {
@@ -162,6 +222,7 @@ Status check_values(const Raw& raw, Invocation& to) {
     return usage(fmt::format("unknown output mode `{}`", to.output), "choose full, new, errors or none");
   if (std::find(graph_formats.begin(), graph_formats.end(), to.format) == graph_formats.end())
     return usage(fmt::format("unknown format `{}`", to.format), "choose dot, mermaid, json or svg");
+  if (to.command == Command::cache) return check_cache(raw, to);
   if (to.command == Command::why && to.labels.size() != 1) return usage("`trilock why` takes one label");
   if (to.command == Command::query && to.labels.size() != 1)
     return usage("`trilock query` takes one expression", "quote it from the shell: `trilock query 'deps(image)'`");

@@ -2,6 +2,8 @@
 // docs/cli.md lists all comes from here.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +24,7 @@ enum class Command : std::uint8_t {
   list,
   check,
   clean,
+  cache,
   init,
   schema,
   completion,
@@ -43,6 +46,12 @@ enum class FlagId : std::uint8_t {
   output,
   verbose,
   since,
+  shared,
+  repair,
+  max_size,
+  max_age,
+  min_age,
+  evict_dry_run,
 };
 
 struct FlagSpec {
@@ -83,6 +92,12 @@ struct Invocation {
   std::string format = "dot";
   std::string output;  // "": as it suits where the output goes
   std::string since;
+  // Of `cache`, whose operand stands in `labels`.
+  bool shared = false;
+  bool repair = false;
+  std::optional<std::uint64_t> max_size;  // in bytes
+  std::optional<std::int64_t> max_age_ns;
+  std::optional<std::int64_t> min_age_ns;
 };
 
 // An error of kind `invalid` is a usage error: exit code 2.

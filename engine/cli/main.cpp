@@ -34,6 +34,8 @@ int main(int argc, char** argv) {
       return check_command(*invocation);
     case Command::clean:
       return clean_command(*invocation);
+    case Command::cache:
+      return cache_command(*invocation);
     case Command::init:
       return init_command(*invocation);
     case Command::schema:

@@ -10,6 +10,7 @@
 #include "engine/cli/documents.hpp"
 #include "engine/cli/github_log.hpp"
 #include "engine/cli/json_events.hpp"
+#include "rules/rule.hpp"
 #include "schemas/config.hpp"
 #include "schemas/json.hpp"
 
@@ -142,6 +143,28 @@ void read_load_options(const Invocation& invocation, Session& session) {
   const std::string cwd = working_directory(invocation).value_or(session.workspace->root());
   for (const std::string& name : invocation.var_files) read_var_file(name, cwd, session, options);
   options.var_overrides.insert(options.var_overrides.end(), invocation.vars.begin(), invocation.vars.end());
+}
+
+// Outside of every workspace the current directory stands in for one; nothing is made in it.
+int open_for_cache(const Invocation& invocation, Session& session) {
+  const Result<std::string> cwd = working_directory(invocation);
+  if (cwd && invocation.file.empty() && find_workspace(*cwd).empty()) {
+    std::string warning;
+    Result<std::unique_ptr<Workspace>> workspace = Workspace::open(*cwd, Workspace::State::use, warning);
+    if (!workspace) {
+      report(session, workspace.error());
+      return exit_environment;
+    }
+    session.workspace = std::move(*workspace);
+    return exit_done;
+  }
+  if (const int code = open_workspace(invocation, Workspace::State::use, session); code != exit_done) return code;
+  read_load_options(invocation, session);
+  WorkspaceWorld world(*session.workspace);
+  session.planned.pipeline =
+      load_pipeline(session.load_options, rule_keys(), world, session.sources, session.diagnostics);
+  print_diagnostics(session);
+  return session.diagnostics.has_errors() ? exit_usage : exit_done;
 }
 
 int load(const Invocation& invocation, Session& session) {

@@ -14,7 +14,14 @@
 
 namespace trilock::cli {
 
-enum ExitCode : int { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_environment = 5, exit_interrupted = 130 };
+enum ExitCode : int {
+  exit_done = 0,
+  exit_failed = 1,
+  exit_usage = 2,
+  exit_drift = 3,
+  exit_environment = 5,
+  exit_interrupted = 130
+};
 
 struct Session {
   std::unique_ptr<Workspace> workspace;
@@ -33,6 +40,9 @@ struct Session {
 [[nodiscard]] int open_workspace(const Invocation& invocation, Workspace::State state, Session& session);
 void read_load_options(const Invocation& invocation, Session& session);  // what `load` reads a pipeline with
 [[nodiscard]] int load(const Invocation& invocation, Session& session);
+// For commands that need no pipeline but heed one that is there: opens the workspace, or the current directory in its
+// place, and reads the settings of the cache.
+[[nodiscard]] int open_for_cache(const Invocation& invocation, Session& session);
 
 // Every node without labels; otherwise what they select. Unknown labels are reported with a suggestion.
 [[nodiscard]] int select(const Invocation& invocation, Session& session, std::vector<NodeId>& selected);
@@ -59,6 +69,7 @@ int affected_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);
 int check_command(const Invocation& invocation);
 int clean_command(const Invocation& invocation);
+int cache_command(const Invocation& invocation);
 int init_command(const Invocation& invocation);
 int schema_command(const Invocation& invocation);
 int completion_command(const Invocation& invocation);
