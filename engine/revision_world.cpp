@@ -230,6 +230,32 @@ Status RevisionDisk::remove(const std::string& path) {
   return refused(path);
 }
 
+Result<std::string> RevisionDisk::read_plain(const std::string& path, std::uint64_t) {
+  return refused(path);
+}
+Result<StrongDigest> RevisionDisk::hash_plain(const std::string& path) {
+  return refused(path);
+}
+Status RevisionDisk::write_new(const std::string& path, std::string_view, NewFileMode) {
+  return refused(path);
+}
+Result<FileStat> RevisionDisk::copy_exact(const std::string&, const std::string& to, const StrongDigest&, std::uint64_t,
+                                          NewFileMode) {
+  return refused(to);
+}
+Status RevisionDisk::touch(const std::string& path) {
+  return refused(path);
+}
+Status RevisionDisk::sync_files(std::span<const std::string> paths) {
+  return refused(paths.empty() ? "" : paths.front());
+}
+Status RevisionDisk::sync_directories(std::span<const std::string> paths) {
+  return refused(paths.empty() ? "" : paths.front());
+}
+Result<std::unique_ptr<DiskLock>> RevisionDisk::try_lock(const std::string& path) {
+  return refused(path);
+}
+
 Result<ProcessResult> RevisionRunner::run(const ProcessSpec& spec) {
   const std::string& top = revision_.top();
   if (!is_within(spec.dir, top)) return runner_.run(spec);

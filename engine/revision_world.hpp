@@ -44,6 +44,17 @@ class RevisionDisk final : public Disk {
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
 
+  // A revision has no cache of its own.
+  Result<std::string> read_plain(const std::string& path, std::uint64_t largest) override;
+  Result<StrongDigest> hash_plain(const std::string& path) override;
+  Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) override;
+  Result<FileStat> copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
+                              std::uint64_t size, NewFileMode mode) override;
+  Status touch(const std::string& path) override;
+  Status sync_files(std::span<const std::string> paths) override;
+  Status sync_directories(std::span<const std::string> paths) override;
+  Result<std::unique_ptr<DiskLock>> try_lock(const std::string& path) override;
+
  private:
   enum class Source : std::uint8_t { work_tree, copy, absent, directory };  // directory: only the revision has it
   struct Found {

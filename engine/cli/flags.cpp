@@ -188,7 +188,7 @@ Status read_amount(std::string_view flag, const std::string& text, std::optional
 
 // The operand of `cache`, and whether the flags that were given are meant for it.
 Status check_cache(const Raw& raw, Invocation& to) {
-  constexpr std::array<std::string_view, 4> operands = {"stats", "verify", "gc", "path"};
+  const std::vector<std::string_view> operands = {"stats", "verify", "gc", "path"};
   if (to.labels.size() != 1) return usage("`trilock cache` takes one of stats, verify, gc and path");
   const std::string& operand = to.labels.front();
   if (std::find(operands.begin(), operands.end(), operand) == operands.end()) {
