@@ -1,12 +1,13 @@
 // A program of the tests that uses a cache directory as nodes do, without any: for what takes processes that are
 // killed, machines that crash, and figures. Exit code 1: something was wrong; 2: it was called wrongly.
 //
-//   cache_driver publish CACHE NAME TREE       keeps a tree as the output of an action
+//   cache_driver publish CACHE NAME TREE       keeps a tree as the output of an action; prints its digest
 //   cache_driver restore CACHE NAME WORKSPACE  puts it back as `tree` there
 //   cache_driver fetch CACHE NAME DIRECTORY    puts its files there; prints `hit` or `miss`, and the warnings
 //   cache_driver flood CACHE SEED              publishes small results until it is stopped or fails; prints each
 //   cache_driver hammer CACHE SEED SECONDS     looks up, checks, publishes
 //   cache_driver evict CACHE BYTES SECONDS     evicts all the time
+//   cache_driver writer CACHE ACTION           whose result that is: `trilock`, `other` or `damaged`
 //   cache_driver audit CACHE                   every result whole, every blob with its digest
 //   cache_driver hash fast|strong TREE         hashes every file; prints MB/s
 //   cache_driver lookup DATABASE               prints µs for one look-up of a result
@@ -76,7 +77,7 @@ int publish(const Words& words) {
     publisher.flush();
     for (const std::string& warning : publisher.take_warnings()) return complain(warning);
   }
-  fmt::print("{:.1f} ms for {} entries\n", ms_since(start), entries->size());
+  fmt::print("{}\n{:.1f} ms for {} entries\n", action_called(words[1]).digest.hex(), ms_since(start), entries->size());
   return 0;
 }
 
@@ -233,6 +234,18 @@ int evict(const Words& words) {
   return 0;
 }
 
+int writer(const Words& words) {
+  const std::unique_ptr<Disk> disk = make_real_disk();
+  const CacheDirectory cache(*disk, words[0]);
+  const std::optional<StrongDigest> action = StrongDigest::from_hex(words[1]);
+  if (!action) return complain("no digest");
+  const Result<std::string> bytes = disk->read_plain(cache.path_of(CacheKind::ac, *action), largest_result);
+  if (!bytes) return complain(bytes.error().message);
+  const Result<ResultWriter> who = check_seal(*bytes, *action);
+  fmt::print("{}\n", !who ? "damaged" : *who == ResultWriter::trilock ? "trilock" : "other");
+  return 0;
+}
+
 int audit(const Words& words) {
   const std::unique_ptr<Disk> disk = make_real_disk();
   CacheDirectory cache(*disk, words[0], CacheDirectory::Access::read);
@@ -287,8 +300,8 @@ struct Verb {
   int (*run)(const Words&);
 };
 constexpr Verb verbs[] = {
-    {"publish", 3, publish}, {"restore", 3, restore}, {"fetch", 3, fetch}, {"flood", 2, flood},   {"hammer", 3, hammer},
-    {"evict", 3, evict},     {"audit", 1, audit},     {"hash", 2, hash},   {"lookup", 1, lookup},
+    {"publish", 3, publish}, {"restore", 3, restore}, {"fetch", 3, fetch},   {"flood", 2, flood}, {"hammer", 3, hammer},
+    {"evict", 3, evict},     {"audit", 1, audit},     {"writer", 2, writer}, {"hash", 2, hash},   {"lookup", 1, lookup},
 };
 
 int main(int argc, char** argv) {
