@@ -232,6 +232,51 @@ TEST_CASE("cache directory: what is damaged is a miss, is moved away, and is war
   CHECK(cache.result(action_of("one")).has_value());
 }
 
+TEST_CASE("cache directory: every byte of every file, changed or cut off, is a miss and a warning") {
+  MemoryDisk disk;
+  CacheDirectory cache(disk, "/cache");
+  const Publication published = publication_of("one", {"abc"}, Shape::directory);
+  publish(cache, published);
+  // As a node uses it: the result, what it refers to, and the files.
+  const auto use = [&]() -> Status {
+    const auto blob = [&](const StrongDigest& digest, std::uint64_t size) { return cache.blob(digest, size); };
+    const Result<std::string> bytes = cache.result(action_of("one"));
+    if (!bytes) return std::unexpected(bytes.error());
+    const Result<DecodedResult> result = decode_result(*bytes, blob);
+    if (!result) return std::unexpected(result.error());
+    return cache.fetch(result->result.outputs.at(1).blob, 3, "/w/out", 0644);
+  };
+  REQUIRE(use().has_value());
+  std::vector<std::string> files = {entry_path(cache, "one")};
+  for (const BlobSource& blob : published.blobs) files.push_back(cache.path_of(CacheKind::cas, blob.digest));
+  std::size_t said_so = 0;
+  for (const std::string& file : files) {
+    const std::string whole = disk.content(file);
+    for (std::size_t i = 0; i < 9 * whole.size(); ++i) {
+      CAPTURE(file);
+      CAPTURE(i);
+      std::string bytes = whole;
+      if (i < 8 * whole.size())
+        bytes[i / 8] = static_cast<char>(bytes[i / 8] ^ (1 << i % 8));
+      else
+        bytes.resize(i - 8 * whole.size());
+      disk.erase("/w/out");
+      disk.erase("/cache/quarantine");
+      disk.put(file, bytes);
+      const Status used = use();
+      REQUIRE(!used.has_value());
+      CHECK(!disk.has("/w/out"));
+      // A result that is cut off before it says that it is ours could be another program's.
+      const bool said = !cache.take_warnings().empty() || disk.has("/cache/quarantine");
+      CHECK((said || (i >= 8 * whole.size() && !bytes.contains("type.trilock/"))));
+      said_so += said;
+      disk.put(file, whole);
+    }
+  }
+  CHECK(said_so > 1000);
+  CHECK(use().has_value());
+}
+
 TEST_CASE("cache directory: a blob with other bytes of the same size is found when it is read") {
   MemoryDisk disk;
   CacheDirectory cache(disk, "/cache");
