@@ -1,9 +1,8 @@
 // Putting outputs back in two steps. First every file and symlink that differs is made, and verified, in
 // `.trilock/tmp` of the workspace, where no glob and no listing of a node that runs at the same time can see it; so a
-// missing or damaged blob and a full disk are found while nothing has changed. Then the copies are renamed into place;
-// a directory that is missing is made whole among the copies and renamed at once, with all that is below it.
 // missing or damaged blob and a full disk are found while nothing has changed. Then they are renamed into place, so a
-// kill leaves no temporary among the outputs.
+// kill leaves no temporary among the outputs; a directory that is missing is made whole there and renamed at once, with
+// all that is below it.
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -38,19 +37,12 @@ class Restoration {
     Difference difference;
     std::string staged;            // absolute; of what is made before anything changes
     std::size_t within = no_work;  // the directory, by its place in work_, that it is renamed with
-    bool moved = false;            // it, and all that is within it, is in its place
+    bool moved = false;            // of a directory: it, and all that is within it, is in its place
   };
 
   void add(const Difference& difference);
   Status stage();
-
   Status apply(Work& work);
-  Status write_file(const Work& work);
-    std::string staged;  // absolute; of a symlink, and of a file whose bytes are needed
-  };
-
-  Status stage_files();
-  Status apply(const Work& work);
   Status put_in_place(const Work& work);
   Status make_room(const Difference& difference);
   Status unlock_parent(std::string_view path);
@@ -75,9 +67,6 @@ Status Restoration::find_differences(std::span<const OutputSpec> outputs, std::s
   entries_ = entries;
   return each_difference(tree_, outputs, entries, [this](const Difference& difference) {
     add(difference);
-    std::string staged;
-    if (needs_staging(difference)) staged = fmt::format("{}/{}", stage_, work_.size());
-    work_.push_back({difference, std::move(staged)});
     return true;
   });
 }
@@ -85,15 +74,13 @@ Status Restoration::find_differences(std::span<const OutputSpec> outputs, std::s
 // Differences come in an order in which what is below a directory follows it.
 void Restoration::add(const Difference& difference) {
   Work work{.difference = difference, .staged = {}};
-  const bool is_within = open_ != no_work && is_at_or_below(difference.path, work_[open_].difference.path);
-  if (is_within) {
+  if (open_ != no_work && is_at_or_below(difference.path, work_[open_].difference.path)) {
     work.within = open_;
     work.staged = work_[open_].staged + difference.path.substr(work_[open_].difference.path.size());
-  } else if (difference.kind == Difference::Kind::missing && difference.entry->type == EntryType::directory) {
-    open_ = work_.size();
-    work.staged = fmt::format("{}/{}", stage_, work_.size());
-  } else if (needs_bytes(difference)) {
-    work.staged = fmt::format("{}/{}", stage_, work_.size());
+  } else {
+    const bool opens = difference.kind == Difference::Kind::missing && difference.entry->type == EntryType::directory;
+    if (opens) open_ = work_.size();
+    if (opens || needs_staging(difference)) work.staged = fmt::format("{}/{}", stage_, work_.size());
   }
   work_.push_back(std::move(work));
 }
@@ -126,20 +113,8 @@ Status Restoration::stage() {
         break;
       case EntryType::directory:
         status = disk_.make_directories(work.staged, entry.mode | owner_access);
+        break;
     }
-    if (!status) return status;
-    requests.push_back({.digest = entry.blob, .size = entry.size, .path = work.staged, .mode = entry.mode});
-  for (const Work& work : work_) {
-    if (work.staged.empty() || work.difference.entry->type == EntryType::symlink) continue;
-    if (blobs_.has(work.difference.entry->blob)) continue;
-    return fail(ErrorKind::not_found, fmt::format("cannot restore `{}`: blob `{}` is not in the cache",
-                                                  work.difference.path, work.difference.entry->blob.hex()));
-  }
-  for (const Work& work : work_) {
-    if (work.staged.empty()) continue;
-    const OutputEntry& entry = *work.difference.entry;
-    const Status status = entry.type == EntryType::symlink ? disk_.make_symlink(entry.symlink_target, work.staged)
-                                                           : blobs_.restore(entry.blob, work.staged, entry.mode);
     if (status) continue;
     const Error& error = status.error();
     return fail(error.kind, fmt::format("cannot restore `{}`: {}", entry.path, error.message), error.help);
@@ -163,19 +138,10 @@ Status Restoration::apply(Work& work) {
     return disk_.set_mode(path, entry.mode);
   }
   if (Status status = make_room(difference); !status) return status;
-  switch (entry.type) {
-    case EntryType::file:
-      return write_file(work);
-    case EntryType::symlink:
-      return disk_.make_symlink(entry.symlink_target, path);
-    case EntryType::directory:
-      break;
-  }
+  if (entry.type != EntryType::directory) return put_in_place(work);
   // The output may be on another file system than `.trilock`, and then all that is below is put there piece by piece.
   if (!work.staged.empty()) work.moved = disk_.rename(work.staged, path).has_value();
   return work.moved ? Status{} : disk_.make_directories(path, entry.mode | owner_access);
-  if (entry.type == EntryType::directory) return disk_.make_directories(path, entry.mode | owner_access);
-  return put_in_place(work);
 }
 
 // A file or symlink takes the place of another in one step; a directory cannot be replaced so, nor replace anything.
@@ -187,8 +153,8 @@ Status Restoration::make_room(const Difference& difference) {
   }
   if (difference.kind == Difference::Kind::missing) {
     const std::string_view parent = parent_path(difference.path);
-    const bool is_made = parent.empty() || directories_.contains(parent);
-    if (!is_made) return disk_.make_directories(tree_.absolute(std::string(parent)));
+    if (!parent.empty() && !directories_.contains(parent))
+      return disk_.make_directories(tree_.absolute(std::string(parent)));
   }
   return {};
 }

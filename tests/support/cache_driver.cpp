@@ -62,14 +62,14 @@ int publish(const Words& words) {
   const fs::path tree_path = fs::canonical(words[2]);
   SourceTree tree(*disk, tree_path.parent_path());
   const std::vector<OutputSpec> outputs = {{"", tree_path.filename(), {}}};
-  const Result<std::vector<OutputEntry>> entries = scan_outputs(tree, outputs);
-  if (!entries) return complain(entries.error().message);
+  const Result<OutputScan> scan = scan_outputs(tree, outputs);
+  if (!scan) return complain(scan.error().message);
   CacheDirectory cache(*disk, words[0]);
   const auto start = Clock::now();
   {
     Publisher publisher(cache, nullptr);
     ActionResult result;
-    result.outputs = *entries;
+    result.outputs = scan->entries;
     if (Status added =
             publisher.add(make_publication(tree, action_called(words[1]), result, outputs), Publisher::Reach::local);
         !added)
@@ -77,7 +77,8 @@ int publish(const Words& words) {
     publisher.flush();
     for (const std::string& warning : publisher.take_warnings()) return complain(warning);
   }
-  fmt::print("{}\n{:.1f} ms for {} entries\n", action_called(words[1]).digest.hex(), ms_since(start), entries->size());
+  fmt::print("{}\n{:.1f} ms for {} entries\n", action_called(words[1]).digest.hex(), ms_since(start),
+             scan->entries.size());
   return 0;
 }
 
