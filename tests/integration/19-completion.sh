@@ -45,7 +45,7 @@ in_bash() { # line, words…
 }
 expect_equal 'bash: every command' "$("$TRILOCK" --help | sed -nE 's/^  ([a-z]+) .*/\1/p' | paste -sd' ')" \
   "$(in_bash 'trilock ' trilock '')"
-expect_equal 'bash: commands by their beginning' 'check clean' "$(in_bash 'trilock c' trilock c | sed 's/ completion//')"
+expect_equal 'bash: commands by their beginning' 'check clean cache' "$(in_bash 'trilock c' trilock c | sed 's/ completion//')"
 expect_equal 'bash: flags' '--force --file' "$(in_bash 'trilock run --f' trilock run --f)"
 expect_equal 'bash: only the flags of the command' '' "$(in_bash 'trilock check --jo' trilock check --jo)"
 expect_equal 'bash: values of a flag' 'dot mermaid json svg' "$(in_bash 'trilock graph --format ' trilock graph --format '')"
@@ -87,7 +87,7 @@ done
 in_fish() { # line
   fish --no-config -c "source $work/complete.fish; complete -C '$1'" | cut -f1 | paste -sd' '
 }
-expect_equal 'fish: commands by their beginning' 'check clean completion' "$(in_fish 'trilock c')"
+expect_equal 'fish: commands by their beginning' 'cache check clean completion' "$(in_fish 'trilock c')"
 expect_equal 'fish: flags' '--file --force' "$(in_fish 'trilock run --f' | tr ' ' '\n' | sort | paste -sd' ')"
 expect_equal 'fish: values of a flag' 'dot json mermaid svg' \
   "$(in_fish 'trilock graph --format ' | tr ' ' '\n' | sort | paste -sd' ')"
