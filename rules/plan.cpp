@@ -212,9 +212,10 @@ void read_condition(Reader& reader) {
                                      "expected `${…} == \"…\"` or `${…} != \"…\"`");
 }
 
-CachePolicy read_cache_policy(const ConfigTable& table) {
+// What a process that knows a secret writes may hold it, so it leaves the machine only when the user says so.
+CachePolicy read_cache_policy(const ConfigTable& table, const Node& node) {
   const Config* value = table.find("cache");
-  if (value == nullptr) return CachePolicy::shared;
+  if (value == nullptr) return node.secret_env.empty() ? CachePolicy::shared : CachePolicy::local;
   if (value->text() != nullptr) return CachePolicy::local;
   const bool* flag = std::get_if<bool>(&value->data);
   return flag != nullptr && !*flag ? CachePolicy::none : CachePolicy::shared;
@@ -268,7 +269,7 @@ Node plan_node(const Target& target, std::uint32_t target_index, PlanContext& co
   read_condition(reader);
   node.timeout_ms = parse_duration_ms(literal_or(target.table, "timeout", "0s")).value_or(0);
   node.retries = static_cast<std::uint32_t>(std::min<std::uint64_t>(reader.integer_or("retries", 0), 1000));
-  node.cache = read_cache_policy(target.table);
+  node.cache = read_cache_policy(target.table, node);
   read_dependencies(reader);
   (*rule)->plan(target, context, node);
   sort_dependencies(node.dependencies);

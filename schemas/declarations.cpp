@@ -8,6 +8,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "schemas/cache_settings.hpp"
 #include "schemas/defaults.hpp"
 
 namespace trilock {
@@ -180,8 +181,6 @@ class Gatherer {
   bool root_ = true;
 };
 
-constexpr std::string_view cache_modes[] = {"read", "read-write"};
-
 }  // namespace
 
 std::span<const TopLevelKey> top_level_keys() {
@@ -192,17 +191,6 @@ std::span<const KeySpec> pipeline_keys() {
   static constexpr KeySpec keys[] = {
       {"name", KeyType::literal, "What the pipeline is called in reports"},
       {"version", KeyType::integer, "The version of the language", {}, false, "1"},
-  };
-  return keys;
-}
-
-std::span<const KeySpec> cache_keys() {
-  static constexpr KeySpec keys[] = {
-      {"dir", KeyType::literal, "The cache directory of this machine; may start with `~/`"},
-      {"shared", KeyType::literal, "A second tier: a directory on a volume, or a URL"},
-      {"mode", KeyType::choice, "Whether results are written to the shared tier", cache_modes, false, "\"read\""},
-      {"max-size", KeyType::literal,
-       "How much the cache directory may take: `20G`; what was used least recently goes first"},
   };
   return keys;
 }

@@ -44,9 +44,8 @@ struct TopLevelKey {
 };
 [[nodiscard]] std::span<const TopLevelKey> top_level_keys();
 
-// The keys of [pipeline] and of [cache].
+// The keys of [pipeline]. Those of [cache] are in schemas/cache_settings.hpp.
 [[nodiscard]] std::span<const KeySpec> pipeline_keys();
-[[nodiscard]] std::span<const KeySpec> cache_keys();
 
 inline constexpr std::int64_t language_version = 1;
 

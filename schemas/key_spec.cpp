@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "schemas/byte_size.hpp"
+
 namespace trilock {
 namespace {
 
@@ -51,6 +53,8 @@ class ValueCheck {
         return outputs(value);
       case KeyType::cache_policy:
         return cache_policy(value);
+      case KeyType::byte_size:
+        return byte_size(value);
       case KeyType::axes:
       case KeyType::any_table:
         if (value.table() == nullptr) wrong_type("a table", value);
@@ -132,6 +136,14 @@ class ValueCheck {
     if (parse_duration_ms(text)) return;
     diagnostics_.error(value.place, fmt::format("`{}`: expected a duration, found `{}`", key_, text),
                        "a duration is written as `90s`, `10m`, `1h30m` or `250ms`");
+  }
+
+  void byte_size(const Config& value) {
+    if (!literal(value, "a size")) return;
+    const std::string& text = value.text()->literal;
+    if (parse_byte_size(text)) return;
+    diagnostics_.error(value.place, fmt::format("`{}`: expected a size, found `{}`", key_, text),
+                       std::string(byte_size_help));
   }
 
   void choice(const KeySpec& spec, const Config& value) {
@@ -279,12 +291,10 @@ std::span<const KeySpec> common_keys() {
       {"weight", KeyType::integer, "How many slots of the pool and of `--jobs` the node takes", {}, false, "1"},
       {"timeout", KeyType::duration, "How long the node may run before it is stopped and counts as failed"},
       {"retries", KeyType::integer, "How many times a failed node is run again", {}, false, "0"},
-      {"cache",
-       KeyType::cache_policy,
-       "Where results may be kept: `true` anywhere, `\"local\"` here, `false` nowhere",
-       {},
-       false,
-       "true"},
+      {"cache", KeyType::cache_policy,
+       "Where results may be kept: `true` anywhere, `\"local\"` here, `false` nowhere; when absent anywhere, or here "
+       "with "
+       "`secret-env`"},
       {"sandbox",
        KeyType::only_false,
        "Whether its processes see only the declared inputs; no version can do that yet",

@@ -29,6 +29,7 @@ enum class KeyType : std::uint8_t {
   outputs,       // an array of paths, or a table of name = path
   cache_policy,  // true | "local" | false
   axes,          // a matrix: a table of arrays; Matrix::read has the rest
+  byte_size,     // "20G", "500MiB"
   any_table,     // a table of any content
 };
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "schemas/byte_size.hpp"
 #include "schemas/declarations.hpp"
 #include "schemas/expand.hpp"
 #include "schemas/findings.hpp"
@@ -20,36 +21,69 @@
 namespace trilock {
 namespace {
 
-std::string take_text(ConfigTable& table, std::string_view key, std::span<const RuleKeys> rules, Variables& variables,
-                      const SourceMap& sources, Findings& findings) {
-  const auto entry = std::ranges::find(table.entries, key, &ConfigEntry::key);
-  if (entry == table.entries.end()) return {};
-  Text* text = std::get_if<Text>(&entry->value.data);
-  if (text == nullptr) return {};
-  std::optional<std::string> value = interpolate_plain(entry->value, "[cache]", rules, variables, sources, findings);
-  *text = Text{std::move(value).value_or(""), {}};
-  return text->literal;
-}
+// Replaces references in the strings of [cache], which must be literals afterwards.
+class CacheReader {
+ public:
+  CacheReader(Config& config, std::span<const RuleKeys> rules, Variables& variables, const SourceMap& sources,
+              Findings& findings)
+      : config_(config),
+        table_(std::get<ConfigTable>(config.data)),
+        rules_(rules),
+        variables_(variables),
+        sources_(sources),
+        findings_(findings) {}
 
-CacheSettings read_cache(Config& config, std::span<const RuleKeys> rules, Variables& variables,
-                         const SourceMap& sources, Findings& findings) {
-  ConfigTable& table = std::get<ConfigTable>(config.data);
-  CacheSettings settings;
-  settings.dir = take_text(table, "dir", rules, variables, sources, findings);
-  settings.shared = take_text(table, "shared", rules, variables, sources, findings);
-  const std::string max_size = take_text(table, "max-size", rules, variables, sources, findings);
-  settings.max_size = parse_size(max_size);
-  if (const auto entry = std::ranges::find(table.entries, "max-size", &ConfigEntry::key);
-      !settings.max_size && entry != table.entries.end() && !findings.is_faulty(entry->value.place))
-    findings.error(entry->value.place, fmt::format("`max-size` expects {}, found `{}`", size_form, max_size));
-  const bool write = take_text(table, "mode", rules, variables, sources, findings) == "read-write";
-  settings.mode = write ? CacheMode::read_write : CacheMode::read;
-  const std::array<std::span<const KeySpec>, 1> allowed = {cache_keys()};
-  Diagnostics found;
-  check_keys(table, "cache", config.place, allowed, found);
-  findings.absorb_new_places(found);
-  return settings;
-}
+  CacheSettings read() {
+    CacheSettings settings;
+    settings.dir = take("dir");
+    settings.shared = take("shared");
+    settings.mode = take("mode") == "read-write" ? CacheMode::read_write : CacheMode::read;
+    settings.name_space = take("namespace");
+    settings.sign_key = take("sign-key");
+    if (const auto entry = find("trusted-keys"); entry != table_.entries.end())
+      if (auto* keys = std::get_if<ConfigArray>(&entry->value.data))
+        for (Config& key : *keys) settings.trusted_keys.push_back(replace(key));
+    if (const Config* images = table_.find("images"))
+      if (const bool* flag = std::get_if<bool>(&images->data)) settings.images = *flag;
+    settings.max_size = parse_byte_size(take("max-size")).value_or(0);
+
+    const std::array<std::span<const KeySpec>, 1> allowed = {cache_keys()};
+    Diagnostics found;
+    check_keys(table_, "cache", config_.place, allowed, found);
+    if (const std::optional<UrlFault> fault = fault_of_shared(settings.shared)) {
+      // A diagnostic shows the line of its place, which must not be one with a password.
+      const bool secret = settings.shared.contains('@');
+      found.error(secret ? config_.place : table_.find("shared")->place, fault->message, fault->help);
+    }
+    findings_.absorb_new_places(found);
+    return settings;
+  }
+
+ private:
+  std::vector<ConfigEntry>::iterator find(std::string_view key) {
+    return std::ranges::find(table_.entries, key, &ConfigEntry::key);
+  }
+
+  std::string take(std::string_view key) {
+    const auto entry = find(key);
+    return entry == table_.entries.end() ? std::string() : replace(entry->value);
+  }
+
+  std::string replace(Config& from) {
+    Text* text = std::get_if<Text>(&from.data);
+    if (text == nullptr) return {};
+    std::optional<std::string> value = interpolate_plain(from, "[cache]", rules_, variables_, sources_, findings_);
+    *text = Text{std::move(value).value_or(""), {}};
+    return text->literal;
+  }
+
+  Config& config_;
+  ConfigTable& table_;
+  std::span<const RuleKeys> rules_;
+  Variables& variables_;
+  const SourceMap& sources_;
+  Findings& findings_;
+};
 
 void check_pool(const Target& target, const std::vector<Pool>& pools, Findings& findings) {
   const Config* pool = target.table.find("pool");
@@ -116,7 +150,7 @@ Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rul
   // With a file missing or broken, every name that it declares would be reported as unknown.
   if (all_read) {
     for (const auto& [name, value] : options.var_overrides) variables.override_with(name, value);
-    if (declared.cache) pipeline.cache = read_cache(*declared.cache, rules, variables, sources, findings);
+    if (declared.cache) pipeline.cache = CacheReader(*declared.cache, rules, variables, sources, findings).read();
     std::vector<ExpandedTable> tables;
     tables.reserve(declared.tables.size());
     for (TableDeclaration& table : declared.tables) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "schemas/cache_settings.hpp"
 #include "schemas/config.hpp"
 #include "schemas/diagnostic.hpp"
 #include "schemas/key_spec.hpp"
@@ -22,15 +23,6 @@ struct Pool {
   std::string name;
   std::uint32_t slots = 1;
   Place place;
-};
-
-enum class CacheMode : std::uint8_t { read, read_write };
-
-struct CacheSettings {
-  std::string dir;     // "" when not set; may start with `~/`
-  std::string shared;  // "" when not set
-  CacheMode mode = CacheMode::read;
-  std::optional<std::uint64_t> max_size;  // of the cache directory of this machine, in bytes
 };
 
 // One table after matrix expansion, with defaults merged in and every `${var…}`, `${matrix…}`, `${env…}` and

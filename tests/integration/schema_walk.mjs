@@ -144,6 +144,7 @@ function valid() {
     }
   }
   add("[pools]", "shared = 4", "[cache]", 'dir = "cache"', 'shared = "/mnt/x"', 'mode = "read-write"');
+  add('namespace = "pr"', 'sign-key = "key"', 'trusted-keys = ["key.pub"]', "images = true", 'max-size = "20GiB"');
   add("[image.first]", "[command.first]", 'run = ["true"]');
   nodes((part, full, key) => samples[full] ?? samples[key] ??
     alternatives(part).filter((each) => !isReference(each)).flatMap(valuesOf), "");
@@ -167,7 +168,8 @@ function typeInSchema(part) {
   const parts = alternatives(part).filter((each) => !isReference(each));
   const words = parts.flatMap((each) => each.enum ?? []);
   if (words.length > 0 && part.type !== "integer") return words.map((w) => (w === "local" ? '"local"' : `${w}`)).sort().join(" ");
-  if (parts.some((each) => each.pattern)) return "duration";
+  const pattern = parts.find((each) => each.pattern)?.pattern;
+  if (pattern) return pattern.includes("ms") ? "duration" : "size";
   return parts.map((each) => ({ array: "list", object: "table" }[each.type] ?? each.type)).join(" or ");
 }
 

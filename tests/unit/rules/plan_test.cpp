@@ -97,6 +97,15 @@ TEST_CASE("what is absent has the values that docs/pipeline.md names") {
   CHECK(plan("cache = true\n").node.cache == CachePolicy::shared);
 }
 
+TEST_CASE("what a process with secrets writes leaves the machine only when the node says so") {
+  const std::string secret = "secret-env = [\"TOKEN\"]\n";
+  CHECK(plan(secret).node.cache == CachePolicy::local);
+  CHECK(plan(secret + "cache = true\n").node.cache == CachePolicy::shared);
+  CHECK(plan(secret + "cache = \"local\"\n").node.cache == CachePolicy::local);
+  CHECK(plan(secret + "cache = false\n").node.cache == CachePolicy::none);
+  CHECK(plan("secret-env = []\n").node.cache == CachePolicy::shared);
+}
+
 TEST_CASE("input patterns are seen from dir") {
   const auto inputs = [](std::string_view lines) { return inputs_of(plan(lines).node); };
   CHECK(inputs("inputs = [\"**/*.go\", \"go.mod\", \"!vendor/**\"]\n") == "**/*.go go.mod !vendor/** ");

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "schemas/byte_size.hpp"
+
 using namespace trilock;
 
 namespace {
@@ -24,6 +26,7 @@ constexpr KeySpec rule_keys[] = {
     {"builder", KeyType::choice, "", builders},
     {"config", KeyType::any_table, ""},
 };
+constexpr KeySpec size_keys[] = {{"most", KeyType::byte_size, ""}};
 
 // The findings of `[image.dev]`, each as "line:column message (help)".
 std::vector<std::string> findings(std::string text, const std::vector<std::span<const KeySpec>>& allowed) {
@@ -123,6 +126,7 @@ TEST_CASE("wrong types name the key and what was found") {
   CHECK(of_node("outputs = [1]") == Lines{"1:12 `outputs`: expected a string, found an integer"});
   CHECK(of_node("timeout = 10") == Lines{"1:11 `timeout`: expected a duration, found an integer"});
   CHECK(of_node("cache = 1") == Lines{"1:9 `cache`: expected `true`, `\"local\"` or `false`, found an integer"});
+  CHECK(findings("most = 5", {size_keys}) == Lines{"1:8 `most`: expected a size, found an integer"});
   CHECK(of_rule("tools = { a = 'x', b = 1.10 }") ==
         Lines{"2:24 `tools.b`: expected a string, found a float (a number loses digits: write it in quotes)"});
   CHECK(of_rule("tools = ['a']") == Lines{"2:9 `tools`: expected a table, found an array"});
@@ -185,6 +189,23 @@ TEST_CASE("the keys of every node") {
   }
   CHECK(names == Lines{"description", "inputs", "outputs", "needs", "after", "env", "pass-env", "secret-env", "when",
                        "matrix", "pool", "weight", "timeout", "retries", "cache", "sandbox", "dir"});
+}
+
+TEST_CASE("sizes") {
+  CHECK(parse_byte_size("0") == 0);
+  CHECK(parse_byte_size("20G") == 20'000'000'000);
+  CHECK(parse_byte_size("20GB") == 20'000'000'000);
+  CHECK(parse_byte_size("1K") == 1'000);
+  CHECK(parse_byte_size("500MiB") == 524'288'000);
+  CHECK(parse_byte_size("1Ki") == 1'024);
+  CHECK(parse_byte_size("2TiB") == 2'199'023'255'552);
+  CHECK(parse_byte_size("18446744073709551K") == 18'446'744'073'709'551'000U);
+  for (const std::string_view wrong : {"", "G", "20", "20 G", "20g", "-1G", "+1G", "1.5G", "20GBB", "20GiBi", "20Bi",
+                                       "20iB", "18446744073709552K", "18446744073709551616", "16777216Ti"})
+    CHECK_MESSAGE(!parse_byte_size(wrong), wrong);
+  CHECK(findings("most = '20GB'", {size_keys}) == Lines{});
+  CHECK(findings("most = 'lots'", {size_keys}) ==
+        Lines{"1:8 `most`: expected a size, found `lots` (a size is written as `20G`, `500M` or `16GiB`)"});
 }
 
 TEST_CASE("durations") {

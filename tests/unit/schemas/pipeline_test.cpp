@@ -247,6 +247,121 @@ error: unknown key `sharde` in [cache]
 )");
 }
 
+TEST_CASE("the cache: what a run may do with it") {
+  FakeWorld world;
+  world.env["KEY"] = "/run/secrets/key";
+  world.files["trilock.toml"] = R"([vars]
+team = "tools"
+[cache]
+shared = "https://ci.example:8443/cache"
+namespace = "pr-${var.team}"
+sign-key = "${env.KEY}"
+trusted-keys = ["keys/${var.team}.pub", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]
+images = true
+max-size = "20GiB"
+)";
+  const Loaded loaded = load(world);
+  CHECK(loaded.findings == "");
+  const CacheSettings& cache = loaded.pipeline.cache;
+  CHECK(cache.shared_kind() == SharedKind::http);
+  CHECK(cache.mode == CacheMode::read);
+  CHECK(cache.name_space == "pr-tools");
+  CHECK(cache.sign_key == "/run/secrets/key");
+  CHECK(cache.trusted_keys == Strings{"keys/tools.pub", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="});
+  CHECK(cache.images);
+  CHECK(cache.max_size == 20ULL << 30);
+
+  const CacheSettings none = load("[cache]\n").pipeline.cache;
+  CHECK(none.shared_kind() == SharedKind::none);
+  CHECK(none.name_space.empty());
+  CHECK(none.trusted_keys.empty());
+  CHECK_FALSE(none.images);
+  CHECK(none.max_size == 0);
+  CHECK(load("[cache]\nshared = \"/mnt/c\"\n").pipeline.cache.shared_kind() == SharedKind::directory);
+}
+
+TEST_CASE("the cache: wrong values") {
+  CHECK(load("[cache]\nshared = \"grpcs://ci.example\"\n").findings ==
+        R"(error: a cache behind `grpcs://` is not available in this version
+  --> trilock.toml:2:10
+   |
+ 2 | shared = "grpcs://ci.example"
+   |          ^^^^^^^^^^^^^^^^^^^^
+   = help: a shared tier is a directory, or a URL with `http://` or `https://`
+)");
+  CHECK(load("[cache]\nshared = \"grpc://user:word@ci.example\"\n").findings ==
+        R"(error: a cache behind `grpc://` is not available in this version
+  --> trilock.toml:1:1
+   |
+ 1 | [cache]
+   | ^^^^^^^
+   = help: a shared tier is a directory, or a URL with `http://` or `https://`
+)");
+  CHECK(load("[cache]\nimages = \"yes\"\nmax-size = \"20\"\ntrusted-keys = \"k\"\n").findings ==
+        R"(error: `images`: expected a boolean, found a string
+  --> trilock.toml:2:10
+   |
+ 2 | images = "yes"
+   |          ^^^^^
+
+error: `max-size`: expected a size, found `20`
+  --> trilock.toml:3:12
+   |
+ 3 | max-size = "20"
+   |            ^^^^
+   = help: a size is written as `20G`, `500M` or `16GiB`
+
+error: `trusted-keys`: expected an array of strings, found a string
+  --> trilock.toml:4:16
+   |
+ 4 | trusted-keys = "k"
+   |                ^^^
+)");
+  const auto fault = [](std::string_view shared) {
+    const std::optional<UrlFault> found = fault_of_shared(shared);
+    return found ? found->message : "";
+  };
+  CHECK(fault("http://h").empty());
+  CHECK(fault("https://u:p@h/a/b/").empty());
+  CHECK(fault("/a/b").empty());
+  CHECK(fault("s3://b") == "unknown scheme `s3://` of a cache");
+  CHECK(fault("HTTP://h") == "unknown scheme `HTTP://` of a cache");
+  CHECK(fault("http:///a") == "the URL of the cache has no host");
+  CHECK(fault("http://h/a?b") == "the URL of the cache has a query or a fragment");
+  CHECK(fault("http://h/a#b") == "the URL of the cache has a query or a fragment");
+}
+
+TEST_CASE("the cache: the runner decides over the file") {
+  std::map<std::string, std::string> env;
+  const ReadVariable variable = [&](const std::string& name) -> std::optional<std::string> {
+    const auto found = env.find(name);
+    if (found == env.end()) return std::nullopt;
+    return found->second;
+  };
+  CacheSettings settings;
+  settings.mode = CacheMode::read_write;
+  settings.name_space = "main";
+  CHECK(apply_environment(settings, variable));
+  env = {{"TRILOCK_CACHE_MODE", ""}, {"TRILOCK_CACHE_NAMESPACE", ""}};
+  CHECK(apply_environment(settings, variable));
+  CHECK(settings.mode == CacheMode::read_write);
+  CHECK(settings.name_space == "main");
+  env = {{"TRILOCK_CACHE_MODE", "read"}, {"TRILOCK_CACHE_NAMESPACE", "pr"}};
+  CHECK(apply_environment(settings, variable));
+  CHECK(settings.mode == CacheMode::read);
+  CHECK(settings.name_space == "pr");
+  env["TRILOCK_CACHE_MODE"] = "read-write";
+  CHECK(apply_environment(settings, variable));
+  CHECK(settings.mode == CacheMode::read_write);
+  env["TRILOCK_CACHE_MODE"] = "write";
+  const Status wrong = apply_environment(settings, variable);
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().kind == ErrorKind::invalid);
+  CHECK(wrong.error().message == "unknown cache mode `write` in `TRILOCK_CACHE_MODE`");
+  CHECK(wrong.error().help == "expected `read` or `read-write`");
+  CHECK(settings.mode == CacheMode::read_write);
+}
+
 TEST_CASE("a file that cannot be read or parsed is all that is said") {
   FakeWorld world;
   CHECK(load(world).findings == "error: cannot read `trilock.toml`: no such file\n");
