@@ -2,7 +2,8 @@
 # Checks the floors of the house (docs/architecture.md):
 #   - an #include of ours goes to the same floor or a lower one: schemas < cache < rules < engine; tests may see all;
 #   - a folder of rules/ includes no other folder of rules/;
-#   - each library of others is included by one file, TBB by engine/ alone, protobuf by cache/remote_api/;
+#   - each library of others is included by one file, TBB by engine/ alone, protobuf by cache/remote_api/, OpenSSL by one
+#     file for digests and one for signatures;
 #   - no circle of includes between files;
 #   - no top-level folder besides those that the design names.
 # Prints each violation and fails. `tests/layers.sh DIR` checks another checkout.
@@ -15,7 +16,7 @@ find schemas cache rules engine tests -name '*.[ch]pp' | sort | xargs grep -n '^
   BEGIN {
     floor["schemas"] = 1; floor["cache"] = 2; floor["rules"] = 3; floor["engine"] = 4; floor["tests"] = 5
     only["toml"] = "toml++"; only["xxhash"] = "xxHash"; only["sqlite"] = "SQLite"
-    only["openssl"] = "OpenSSL"; only["rapidjson"] = "RapidJSON"
+    only["rapidjson"] = "RapidJSON"; only["curl"] = "libcurl"
   }
   function complain(text) { print text; bad = 1 }
   function library_of(path) {
@@ -24,6 +25,7 @@ find schemas cache rules engine tests -name '*.[ch]pp' | sort | xargs grep -n '^
     if (path ~ /^sqlite3/) return "sqlite"
     if (path ~ /^openssl\//) return "openssl"
     if (path ~ /^rapidjson\//) return "rapidjson"
+    if (path ~ /^curl\//) return "curl"
     if (path ~ /^google\/protobuf\/|\.pb\.h$/) return "protobuf"
     if (path ~ /^(tbb|oneapi\/tbb)[\/.]/) return "tbb"
     return ""
@@ -38,6 +40,8 @@ find schemas cache rules engine tests -name '*.[ch]pp' | sort | xargs grep -n '^
       complain(file ":" line ": `" path "`: TBB belongs to engine/")
     else if (library == "protobuf" && file !~ /^cache\/remote_api\//)
       complain(file ":" line ": `" path "`: protobuf belongs to cache/remote_api/")
+    else if (library == "openssl" && file !~ /^(cache\/(hash|signature)\.cpp|tests\/.*)$/)
+      complain(file ":" line ": `" path "`: OpenSSL belongs to cache/hash.cpp and cache/signature.cpp")
     else if (library in only && from[1] != "tests") {
       if (!(library in user)) user[library] = file
       if (user[library] != file) complain(file ":" line ": `" path "`: " user[library] " is the one user of " only[library])

@@ -123,6 +123,9 @@ class Encoder {
     add_properties(result_.values, *node.mutable_values());
     add_properties(result_.witness, *node.mutable_witness());
     node.set_duration_ms(result_.duration_ms);
+    // A server (bazel-remote) writes the address of the client into a worker that is empty, which would break a
+    // signature.
+    message_.mutable_execution_metadata()->set_worker("trilock");
     pb::Any& any = *message_.mutable_execution_metadata()->add_auxiliary_metadata();
     any.set_type_url(std::string(node_result_type));
     any.set_value(node.SerializeAsString());

@@ -1,0 +1,66 @@
+// A signature stands in the message that it signs, so both sides must agree on the bytes without it: those that
+// serializing the parsed message without the signature gives. For a reader to be sure that these bytes are all that
+// the message says, a signed message must be exactly what joining both gives again.
+#include "cache/remote_api/result_signature.hpp"
+
+#include <algorithm>
+
+#include "cache/remote_api/directories.hpp"
+
+namespace trilock {
+
+using namespace remote_api;
+
+namespace {
+
+constexpr std::string_view signature_type = "type.trilock/Signature";
+
+bool is_signature(const pb::Any& any) {
+  return any.type_url() == signature_type;
+}
+
+void remove_signatures(pb::ActionResult& result) {
+  if (!result.has_execution_metadata()) return;
+  auto& metadata = *result.mutable_execution_metadata()->mutable_auxiliary_metadata();
+  metadata.erase(std::remove_if(metadata.begin(), metadata.end(), is_signature), metadata.end());
+  if (result.execution_metadata().ByteSizeLong() == 0) result.clear_execution_metadata();
+}
+
+std::string join(pb::ActionResult result, const ResultSignature& signature) {
+  pb::Signature message;
+  message.set_key_id(signature.key_id);
+  message.set_signature(signature.signature);
+  pb::Any& any = *result.mutable_execution_metadata()->add_auxiliary_metadata();
+  any.set_type_url(std::string(signature_type));
+  any.set_value(message.SerializeAsString());
+  return result.SerializeAsString();
+}
+
+}  // namespace
+
+Result<SplitResult> split_signature(std::string_view bytes) {
+  Result<pb::ActionResult> result = parse<pb::ActionResult>(bytes, "no result");
+  if (!result) return std::unexpected(result.error());
+  SplitResult split;
+  for (const pb::Any& any : result->execution_metadata().auxiliary_metadata()) {
+    if (!is_signature(any)) continue;
+    if (split.signature) return malformed("two signatures");
+    const Result<pb::Signature> signature = parse<pb::Signature>(any.value(), "no signature");
+    if (!signature) return std::unexpected(signature.error());
+    split.signature = {signature->key_id(), signature->signature()};
+  }
+  remove_signatures(*result);
+  split.unsigned_result = result->SerializeAsString();
+  if (split.signature && join(std::move(*result), *split.signature) != bytes)
+    return malformed("a signature in a result that is not in its canonical form");
+  return split;
+}
+
+Result<std::string> join_signature(std::string_view bytes, const ResultSignature& signature) {
+  Result<pb::ActionResult> result = parse<pb::ActionResult>(bytes, "no result");
+  if (!result) return std::unexpected(result.error());
+  remove_signatures(*result);
+  return join(std::move(*result), signature);
+}
+
+}  // namespace trilock
