@@ -28,11 +28,19 @@ struct BlobSource {
 };
 
 // A result and every blob that it refers to, and besides those the messages that describe its action, which nothing
-// refers to. Blobs of one digest stand in it once; the empty blob may be left out.
+// refers to. A digest may stand in it twice; the empty blob may be left out.
 struct Publication {
   StrongDigest action;
   std::string result;
   std::vector<BlobSource> blobs;
+};
+
+// A blob that is wanted as a file.
+struct BlobRequest {
+  StrongDigest digest;
+  std::uint64_t size = 0;
+  std::string path;  // absolute; must not exist
+  std::uint32_t mode = 0644;
 };
 
 class CacheTier {
@@ -53,6 +61,13 @@ class CacheTier {
 
   // Puts a blob as a file at `path`, which must not exist, with `mode`: whole, of this size and digest, or not at all.
   virtual Status fetch(const StrongDigest& digest, std::uint64_t size, const std::string& path, std::uint32_t mode) = 0;
+
+  // Several of these, in any order, until one fails. A tier that waits for a network asks for many at once.
+  virtual Status fetch_all(std::span<const BlobRequest> requests) {
+    for (const BlobRequest& request : requests)
+      if (Status status = fetch(request.digest, request.size, request.path, request.mode); !status) return status;
+    return {};
+  }
 
   // Keeps results: of each the blobs first and then the result, so that no reader ever finds a result without its
   // blobs. Several at once share what is dear (a sync, a connection). Blobs that are there already are not written

@@ -1,4 +1,5 @@
-// The parts that the real Disk is made of; only real_disk*.cpp include this.
+// The parts that the real Disk is made of; besides real_disk*.cpp only those include this that write files
+// while their bytes come in.
 #pragma once
 
 #include <sys/stat.h>
