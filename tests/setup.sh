@@ -14,7 +14,7 @@ give_up() { # message, advice
 # What it takes to build trilock and to run the sample.
 sample_packages=(
   g++ meson ninja-build pkg-config cmake
-  libtbb-dev libxxhash-dev libsqlite3-dev libfmt-dev libtomlplusplus-dev libssl-dev libcli11-dev rapidjson-dev
+  libtbb-dev libxxhash-dev libsqlite3-dev libfmt-dev libtomlplusplus-dev libssl-dev libcurl4-openssl-dev libcli11-dev rapidjson-dev
   libprotobuf-dev protobuf-compiler
   doctest-dev
   git buildah runc busybox-static golang-go
@@ -22,7 +22,7 @@ sample_packages=(
 # What the tests take on top of it.
 test_packages=(
   clang-19 libclang-rt-19-dev clang-format docker.io ca-certificates jq iproute2 procps strace time util-linux openssl tmux
-  zsh fish graphviz xfsprogs bindfs bazel-bootstrap bazel-bootstrap-source default-jdk-headless
+  zsh fish graphviz nginx-light zstd
 )
 bench_packages=(hyperfine jq time)
 

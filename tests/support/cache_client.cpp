@@ -51,7 +51,12 @@ int put(CacheTier& tier, const std::string& name, std::span<char*> files) {
     publication.blobs.push_back({digest, bytes.size(), path, {}});
     result.out += fmt::format("{} {}\n", digest.hex(), bytes.size());
   }
-  publication.result = encode_result(result, {}).result;
+  ResultMessages messages = encode_result(result, {});
+  publication.result = std::move(messages.result);
+  for (Message& message : messages.blobs) {
+    const std::uint64_t size = message.bytes.size();
+    publication.blobs.push_back({message.digest, size, {}, std::move(message.bytes)});
+  }
   const Status kept = tier.publish({&publication, 1});
   if (!kept) say("error", kept.error().message);
   return kept ? 0 : 1;
