@@ -111,6 +111,8 @@ class HttpClient::Lane {
  public:
   Lane(const CurlLibrary& curl, unsigned transfers) : curl_(curl), multi_(curl.multi_init()) {
     curl_.multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, static_cast<long>(transfers));
+    // By itself it would close idle ones when the last transfers of a call are under way.
+    curl_.multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(transfers));
   }
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;

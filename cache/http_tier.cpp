@@ -18,6 +18,7 @@ namespace {
 
 // Larger blobs are asked for before they are sent; smaller ones are sent as fast as asked for.
 constexpr std::uint64_t worth_asking_for = 256 * 1024;
+constexpr std::size_t most_open_files = 32;
 // Publications in a row that did not get through, until nothing more is written.
 constexpr unsigned most_failed_writes = 3;
 
@@ -57,8 +58,55 @@ class MemorySink final : public BodySink {
   std::string bytes_;
 };
 
+class BytesSource final : public BodySource {
+ public:
+  explicit BytesSource(std::string_view bytes) : bytes_(bytes), rest_(bytes) {}
+  bool restart() override {
+    rest_ = bytes_;
+    return true;
+  }
+  std::optional<std::size_t> give(std::span<char> buffer) override {
+    const std::size_t count = rest_.copy(buffer.data(), buffer.size());
+    rest_.remove_prefix(count);
+    return count;
+  }
+
+ private:
+  std::string_view bytes_;
+  std::string_view rest_;
+};
+
+// Open only while it is sent, so that a thousand files to send are not a thousand descriptors.
+class FileSource final : public BodySource {
+ public:
+  FileSource(const std::string& path, std::uint64_t size) : path_(path), size_(size) {}
+  bool restart() override {
+    file_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    struct ::stat stat {};
+    return file_ && ::fstat(file_.get(), &stat) == 0 && static_cast<std::uint64_t>(stat.st_size) == size_;
+  }
+  std::optional<std::size_t> give(std::span<char> buffer) override {
+    const ssize_t count = retry_interrupted([&] { return ::read(file_.get(), buffer.data(), buffer.size()); });
+    if (count < 0) return std::nullopt;
+    return static_cast<std::size_t>(count);
+  }
+  void release() override { file_ = Descriptor(); }
+
+ private:
+  const std::string& path_;
+  std::uint64_t size_;
+  Descriptor file_;
+};
+
+std::unique_ptr<BodySource> source_of(const BlobSource& blob) {
+  if (blob.path.empty()) return std::make_unique<BytesSource>(blob.bytes);
+  return std::make_unique<FileSource>(blob.path, blob.size);
+}
+
+}  // namespace
+
 // A file in the making, hashed while it is written. No more than `size` bytes reach the disk, whatever is sent.
-class FileSink final : public BodySink {
+class HttpTier::FileSink final : public BodySink {
  public:
   FileSink(std::string path, std::uint64_t size) : path_(std::move(path)), size_(size) {}
 
@@ -108,53 +156,6 @@ class FileSink final : public BodySink {
   std::optional<PendingFile> file_;
   std::optional<Error> error_;
 };
-
-class BytesSource final : public BodySource {
- public:
-  explicit BytesSource(std::string_view bytes) : bytes_(bytes), rest_(bytes) {}
-  bool restart() override {
-    rest_ = bytes_;
-    return true;
-  }
-  std::optional<std::size_t> give(std::span<char> buffer) override {
-    const std::size_t count = rest_.copy(buffer.data(), buffer.size());
-    rest_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view bytes_;
-  std::string_view rest_;
-};
-
-// Open only while it is sent, so that a thousand files to send are not a thousand descriptors.
-class FileSource final : public BodySource {
- public:
-  FileSource(const std::string& path, std::uint64_t size) : path_(path), size_(size) {}
-  bool restart() override {
-    file_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-    struct ::stat stat {};
-    return file_ && ::fstat(file_.get(), &stat) == 0 && static_cast<std::uint64_t>(stat.st_size) == size_;
-  }
-  std::optional<std::size_t> give(std::span<char> buffer) override {
-    const ssize_t count = retry_interrupted([&] { return ::read(file_.get(), buffer.data(), buffer.size()); });
-    if (count < 0) return std::nullopt;
-    return static_cast<std::size_t>(count);
-  }
-  void release() override { file_ = Descriptor(); }
-
- private:
-  const std::string& path_;
-  std::uint64_t size_;
-  Descriptor file_;
-};
-
-std::unique_ptr<BodySource> source_of(const BlobSource& blob) {
-  if (blob.path.empty()) return std::make_unique<BytesSource>(blob.bytes);
-  return std::make_unique<FileSource>(blob.path, blob.size);
-}
-
-}  // namespace
 
 Result<HttpSettings> read_http_settings(std::string_view url, const ReadVariable& variable) {
   if (std::optional<UrlFault> fault = fault_of_shared(url))
@@ -228,19 +229,51 @@ Result<std::string> HttpTier::blob(const StrongDigest& digest, std::uint64_t siz
 }
 
 Status HttpTier::fetch(const StrongDigest& digest, std::uint64_t size, const std::string& path, std::uint32_t mode) {
-  FileSink sink(path, size);
-  if (size == 0) {
-    if (!sink.restart()) return std::unexpected(*sink.error());
-  } else {
-    HttpTransfer transfer{.method = HttpMethod::get, .path = cas_path(digest), .sink = &sink, .size = size};
-    client_.perform({&transfer, 1});
-    if (sink.error()) return std::unexpected(*sink.error());
-    if (transfer.outcome == HttpOutcome::stopped) return damaged(digest, "it is too long");
-    if (transfer.outcome == HttpOutcome::garbled) return damaged(digest, "its encoding is broken");
-    if (transfer.outcome != HttpOutcome::done) return missed(transfer, "blob");
+  const BlobRequest request{digest, size, path, mode};
+  return fetch_all({&request, 1});
+}
+
+// In batches: a file is open from its first byte until it is known to be right.
+Status HttpTier::fetch_all(std::span<const BlobRequest> requests) {
+  while (!requests.empty()) {
+    const std::span<const BlobRequest> batch = requests.first(std::min(requests.size(), most_open_files));
+    if (Status status = fetch_batch(batch); !status) return status;
+    requests = requests.subspan(batch.size());
   }
-  if (const std::string_view fault = sink.fault(digest); !fault.empty()) return damaged(digest, fault);
-  return sink.publish(mode);
+  return {};
+}
+
+Status HttpTier::fetch_batch(std::span<const BlobRequest> requests) {
+  std::vector<FileSink> sinks;
+  sinks.reserve(requests.size());
+  std::vector<HttpTransfer> transfers;
+  for (const BlobRequest& request : requests) {
+    FileSink& sink = sinks.emplace_back(request.path, request.size);
+    if (request.size != 0)
+      transfers.push_back(
+          {.method = HttpMethod::get, .path = cas_path(request.digest), .sink = &sink, .size = request.size});
+    else if (!sink.restart())
+      return std::unexpected(*sink.error());
+  }
+  client_.perform(transfers);
+  auto transfer = transfers.begin();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Status status = finish(requests[i], sinks[i], requests[i].size != 0 ? &*transfer++ : nullptr);
+    if (!status) return status;
+  }
+  return {};
+}
+
+// Puts a file in its place, or says why what came is not the blob. Without a transfer it is the empty one.
+Status HttpTier::finish(const BlobRequest& request, FileSink& sink, const HttpTransfer* transfer) {
+  if (sink.error()) return std::unexpected(*sink.error());
+  if (transfer != nullptr && transfer->outcome != HttpOutcome::done) {
+    if (transfer->outcome == HttpOutcome::stopped) return damaged(request.digest, "it is too long");
+    if (transfer->outcome == HttpOutcome::garbled) return damaged(request.digest, "its encoding is broken");
+    return missed(*transfer, "blob");
+  }
+  if (const std::string_view fault = sink.fault(request.digest); !fault.empty()) return damaged(request.digest, fault);
+  return sink.publish(request.mode);
 }
 
 Status HttpTier::publish(std::span<const Publication> publications) {

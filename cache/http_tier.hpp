@@ -31,6 +31,7 @@ class HttpTier final : public CacheTier {
   Result<std::string> result(const StrongDigest& action) override;
   Result<std::string> blob(const StrongDigest& digest, std::uint64_t size) override;
   Status fetch(const StrongDigest& digest, std::uint64_t size, const std::string& path, std::uint32_t mode) override;
+  Status fetch_all(std::span<const BlobRequest> requests) override;
   Status publish(std::span<const Publication> publications) override;
   std::vector<std::string> take_warnings() override;
 
@@ -38,6 +39,9 @@ class HttpTier final : public CacheTier {
 
  private:
   using Digests = std::unordered_set<StrongDigest, DigestHash<StrongDigest>>;
+  class FileSink;
+  Status fetch_batch(std::span<const BlobRequest> requests);
+  Status finish(const BlobRequest& request, FileSink& sink, const HttpTransfer* transfer);
   Result<std::string> get(const std::string& path, std::uint64_t limit, std::string_view what);
   std::unexpected<Error> missed(const HttpTransfer& transfer, std::string_view what);
   std::unexpected<Error> damaged(const StrongDigest& digest, std::string_view how);

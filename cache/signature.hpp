@@ -6,7 +6,7 @@
 //     "trilock result signature 1" and a zero byte
 //     the 32 bytes of the action's digest
 //     the length of what follows, 8 bytes, big-endian
-//     the serialized `ActionResult` without its signature (cache/remote_api/result_signature.hpp)
+//     the serialized `ActionResult` without its signature and its seal (cache/remote_api/result_signature.hpp)
 //
 // So a signature holds for one action, and says nothing of when it was made: an older result of the same action that
 // the same key signed holds too. The only user of OpenSSL besides cache/hash.cpp. Thread rule: any thread; keys are

@@ -22,6 +22,7 @@ class SignedTier final : public CacheTier {
   Result<std::string> result(const StrongDigest& action) override;
   Result<std::string> blob(const StrongDigest& digest, std::uint64_t size) override;
   Status fetch(const StrongDigest& digest, std::uint64_t size, const std::string& path, std::uint32_t mode) override;
+  Status fetch_all(std::span<const BlobRequest> requests) override { return inner_->fetch_all(requests); }
   Status publish(std::span<const Publication> publications) override;
   std::vector<std::string> take_warnings() override;
 

@@ -25,7 +25,8 @@ std::span<const KeySpec> cache_keys() {
       {"sign-key", KeyType::literal, "The private key (ed25519, PEM) that signs results for the shared tier"},
       {"trusted-keys", KeyType::literals, "Public keys; a shared result that none of them signed is a miss"},
       {"images", KeyType::boolean, "Whether built images are kept in the cache as archives", {}, false, "false"},
-      {"max-size", KeyType::byte_size, "What the cache directory may grow to"},
+      {"max-size", KeyType::byte_size,
+       "How much the cache directory may take: `20G`; what was used least recently goes first"},
   };
   return keys;
 }

@@ -28,7 +28,7 @@ struct CacheSettings {
   std::string sign_key;                   // path of a private key, or ""; may start with `~/`
   std::vector<std::string> trusted_keys;  // public keys as base64 or hex, or paths of files with one
   bool images = false;                    // whether archives of images are kept too
-  std::uint64_t max_size = 0;             // bytes of the cache directory; 0 for no limit
+  std::optional<std::uint64_t> max_size;  // of the cache directory of this machine, in bytes
 
   [[nodiscard]] SharedKind shared_kind() const;
 };

@@ -10,10 +10,10 @@
 namespace trilock {
 namespace {
 
-// is_name, parse_duration_ms, parse_byte_size and the start of a reference as regular expressions of ECMA 262.
+// is_name, parse_duration_ms, parse_size and the start of a reference as regular expressions of ECMA 262.
 constexpr std::string_view name_pattern = "^[A-Za-z0-9_-]+$";
 constexpr std::string_view duration_pattern = "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$";
-constexpr std::string_view byte_size_pattern = "^(0|[0-9]+[KMGT]i?B?)$";
+constexpr std::string_view byte_size_pattern = "^[0-9]+(\\.[0-9]+)? *(B|[KMGT]((iB)|B)?)?$";
 constexpr std::string_view reference_pattern = "\\$\\{";
 
 using Members = std::vector<JsonMember>;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "schemas/byte_size.hpp"
+#include "schemas/amounts.hpp"
 
 namespace trilock {
 namespace {
@@ -141,9 +141,9 @@ class ValueCheck {
   void byte_size(const Config& value) {
     if (!literal(value, "a size")) return;
     const std::string& text = value.text()->literal;
-    if (parse_byte_size(text)) return;
+    if (parse_size(text)) return;
     diagnostics_.error(value.place, fmt::format("`{}`: expected a size, found `{}`", key_, text),
-                       std::string(byte_size_help));
+                       fmt::format("a size is {}", size_form));
   }
 
   void choice(const KeySpec& spec, const Config& value) {

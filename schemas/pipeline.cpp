@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <set>
 
-#include "schemas/byte_size.hpp"
+#include "schemas/amounts.hpp"
 #include "schemas/declarations.hpp"
 #include "schemas/expand.hpp"
 #include "schemas/findings.hpp"
@@ -45,7 +45,7 @@ class CacheReader {
         for (Config& key : *keys) settings.trusted_keys.push_back(replace(key));
     if (const Config* images = table_.find("images"))
       if (const bool* flag = std::get_if<bool>(&images->data)) settings.images = *flag;
-    settings.max_size = parse_byte_size(take("max-size")).value_or(0);
+    settings.max_size = parse_size(take("max-size"));
 
     const std::array<std::span<const KeySpec>, 1> allowed = {cache_keys()};
     Diagnostics found;

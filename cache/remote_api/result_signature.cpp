@@ -1,6 +1,7 @@
 // A signature stands in the message that it signs, so both sides must agree on the bytes without it: those that
 // serializing the parsed message without the signature gives. For a reader to be sure that these bytes are all that
-// the message says, a signed message must be exactly what joining both gives again.
+// the message says, a signed message must be exactly what joining both gives again. A seal, which every tier may put on
+// anew, stands outside of what is signed.
 #include "cache/remote_api/result_signature.hpp"
 
 #include <algorithm>
@@ -15,14 +16,13 @@ namespace {
 
 constexpr std::string_view signature_type = "type.trilock/Signature";
 
-bool is_signature(const pb::Any& any) {
-  return any.type_url() == signature_type;
-}
+constexpr std::string_view seal_type = "type.trilock/Seal";
 
-void remove_signatures(pb::ActionResult& result) {
+void remove_metadata(pb::ActionResult& result, std::string_view type) {
   if (!result.has_execution_metadata()) return;
   auto& metadata = *result.mutable_execution_metadata()->mutable_auxiliary_metadata();
-  metadata.erase(std::remove_if(metadata.begin(), metadata.end(), is_signature), metadata.end());
+  const auto of_type = [&](const pb::Any& any) { return any.type_url() == type; };
+  metadata.erase(std::remove_if(metadata.begin(), metadata.end(), of_type), metadata.end());
   if (result.execution_metadata().ByteSizeLong() == 0) result.clear_execution_metadata();
 }
 
@@ -43,15 +43,18 @@ Result<SplitResult> split_signature(std::string_view bytes) {
   if (!result) return std::unexpected(result.error());
   SplitResult split;
   for (const pb::Any& any : result->execution_metadata().auxiliary_metadata()) {
-    if (!is_signature(any)) continue;
+    if (any.type_url() != signature_type) continue;
     if (split.signature) return malformed("two signatures");
     const Result<pb::Signature> signature = parse<pb::Signature>(any.value(), "no signature");
     if (!signature) return std::unexpected(signature.error());
     split.signature = {signature->key_id(), signature->signature()};
   }
-  remove_signatures(*result);
+  const bool in_form = result->SerializeAsString() == bytes;
+  remove_metadata(*result, seal_type);
+  const std::string unsealed = result->SerializeAsString();
+  remove_metadata(*result, signature_type);
   split.unsigned_result = result->SerializeAsString();
-  if (split.signature && join(std::move(*result), *split.signature) != bytes)
+  if (split.signature && (!in_form || join(std::move(*result), *split.signature) != unsealed))
     return malformed("a signature in a result that is not in its canonical form");
   return split;
 }
@@ -59,7 +62,7 @@ Result<SplitResult> split_signature(std::string_view bytes) {
 Result<std::string> join_signature(std::string_view bytes, const ResultSignature& signature) {
   Result<pb::ActionResult> result = parse<pb::ActionResult>(bytes, "no result");
   if (!result) return std::unexpected(result.error());
-  remove_signatures(*result);
+  remove_metadata(*result, signature_type);
   return join(std::move(*result), signature);
 }
 

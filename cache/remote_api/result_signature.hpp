@@ -16,8 +16,8 @@ struct ResultSignature {
   friend bool operator==(const ResultSignature&, const ResultSignature&) = default;
 };
 
-// `unsigned_result` is in its canonical form. For a result with a signature the way back is exact:
-// `join_signature(unsigned_result, signature)` gives the bytes that were split, and no other bytes give the same parts.
+// `unsigned_result` is in its canonical form and has no seal. For a result with a signature the way back is exact, but
+// for the seal: `join_signature(unsigned_result, signature)` gives the bytes that were split.
 struct SplitResult {
   std::string unsigned_result;
   std::optional<ResultSignature> signature;

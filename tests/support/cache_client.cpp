@@ -6,13 +6,11 @@
 // `--sign KEY`, `--trust KEY` and `--times N` may come before the URL, and TRILOCK_CACHE_MODE counts. What is not kept
 // is an `error:`, what the tier has to say a `warning:`, on standard error. Fails when something was not kept or not
 // there.
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <sstream>
 
 #include "cache/hash.hpp"
 #include "cache/http_tier.hpp"
@@ -40,23 +38,21 @@ Value value_or_exit(Result<Value> result) {
   std::exit(2);
 }
 
-// A result whose standard output lists the blobs: what a test does not need to parse another way.
+// A result with the files as its outputs.
 int put(CacheTier& tier, const std::string& name, std::span<char*> files) {
   ActionResult result;
+  std::vector<OutputSpec> outputs;
   Publication publication{strong_digest(name), {}, {}};
   for (const std::string path : files) {
     std::ifstream file(path, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), {});
     const StrongDigest digest = strong_digest(bytes);
     publication.blobs.push_back({digest, bytes.size(), path, {}});
-    result.out += fmt::format("{} {}\n", digest.hex(), bytes.size());
+    result.outputs.push_back({path, EntryType::file, 0644, bytes.size(), digest, {}, {}});
+    outputs.push_back({"", path, {}});
   }
-  ResultMessages messages = encode_result(result, {});
-  publication.result = std::move(messages.result);
-  for (Message& message : messages.blobs) {
-    const std::uint64_t size = message.bytes.size();
-    publication.blobs.push_back({message.digest, size, {}, std::move(message.bytes)});
-  }
+  std::ranges::sort(result.outputs, {}, &OutputEntry::path);
+  publication.result = encode_result(result, outputs).result;
   const Status kept = tier.publish({&publication, 1});
   if (!kept) say("error", kept.error().message);
   return kept ? 0 : 1;
@@ -70,15 +66,12 @@ int get(CacheTier& tier, const std::string& name, const std::string& directory) 
   const Result<std::string> bytes = tier.result(strong_digest(name));
   if (!bytes) return miss(bytes.error());
   const FetchBlob fetch = [&](const StrongDigest& digest, std::uint64_t size) { return tier.blob(digest, size); };
-  const Result<ActionResult> result = decode_result(*bytes, fetch);
-  if (!result) return miss(result.error());
-  std::istringstream lines(result->out);
-  std::string hex;
-  std::uint64_t size = 0;
-  while (lines >> hex >> size) {
-    const Status fetched = tier.fetch(StrongDigest::from_hex(hex).value(), size, directory + "/" + hex, 0644);
-    if (!fetched) return miss(fetched.error());
-  }
+  const Result<std::vector<BlobReference>> blobs = references_of(*bytes, fetch);
+  if (!blobs) return miss(blobs.error());
+  std::vector<BlobRequest> requests;
+  for (const BlobReference& blob : *blobs)
+    requests.push_back({blob.digest, blob.size, directory + "/" + blob.digest.hex(), 0644});
+  if (const Status fetched = tier.fetch_all(requests); !fetched) return miss(fetched.error());
   std::cout << "hit\n";
   return 0;
 }

@@ -194,6 +194,35 @@ TEST_CASE("http: a large blob that is there is not sent again, unless its bytes 
   CHECK(shelf.files["/cas/" + strong_digest(large).hex()] == large);
 }
 
+TEST_CASE("http: many blobs are fetched at once, and one that is wrong is not among the files") {
+  const TemporaryDirectory dir;
+  Shelf shelf;
+  std::vector<BlobRequest> requests;
+  for (int i = 0; i < 100; ++i) {
+    const std::string content = fmt::format("content {}", i);
+    shelf.put(content);
+    requests.push_back({strong_digest(content), content.size(), dir / fmt::format("a/{}", i), 0644});
+  }
+  requests.push_back({strong_digest(""), 0, dir / "a/empty", 0600});
+  const ScriptedServer server([&](const HttpRequest& request) {
+    HttpReply reply = shelf(request);
+    reply.delay = 2ms;
+    return reply;
+  });
+  HttpTier tier = reader(server);
+  REQUIRE(tier.fetch_all(requests));
+  CHECK(server.most_at_once() > 1);
+  CHECK(server.connections() <= 8);
+  for (int i = 0; i < 100; ++i) CHECK(contents(dir / fmt::format("a/{}", i)) == fmt::format("content {}", i));
+  CHECK(files_in(dir / "a") == 101);
+
+  for (BlobRequest& request : requests) request.path.replace(dir.path().size(), 2, "/b");
+  shelf.files["/cas/" + requests[50].digest.hex()] = "xxxxxxx 50";
+  CHECK(tier.fetch_all(requests).error().kind == ErrorKind::corrupt);
+  CHECK_FALSE(std::filesystem::exists(requests[50].path));
+  for (int i = 0; i < 50; ++i) CHECK(contents(dir / fmt::format("b/{}", i)) == fmt::format("content {}", i));
+}
+
 TEST_CASE("http: other bytes than asked for are a miss, said once") {
   Lines warnings;
   const std::string same_length(bytes.size(), '?');

@@ -213,7 +213,11 @@ TEST_CASE("signatures: a result and its signature come apart as they were joined
   const FetchBlob none = [](const StrongDigest&, std::uint64_t) -> Result<std::string> {
     return fail(ErrorKind::not_found, "");
   };
-  CHECK(decode_result(join_signature(sample_result(), signature).value(), none).value().values.size() == 1);
+  CHECK(references_of(join_signature(sample_result(), signature).value(), none).value().size() == 1);
+  // `auxiliary_metadata` with the type of a seal: 9: { 11: { 1: "type.trilock/Seal", 2: "x" } }
+  const std::string seal = "\x4a\x18\x5a\x16\x0a\x11type.trilock/Seal\x12\x01x";
+  CHECK(split_signature(join_signature(seal, signature).value())->unsigned_result.empty());
+  CHECK(split_signature(join_signature(seal, signature).value())->signature == signature);
   CHECK_FALSE(split_signature("\xff"));
   CHECK_FALSE(join_signature("\xff", signature));
 

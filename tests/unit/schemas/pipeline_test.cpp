@@ -276,7 +276,7 @@ max-size = "20GiB"
   CHECK(none.name_space.empty());
   CHECK(none.trusted_keys.empty());
   CHECK_FALSE(none.images);
-  CHECK(none.max_size == 0);
+  CHECK_FALSE(none.max_size);
   CHECK(load("[cache]\nshared = \"/mnt/c\"\n").pipeline.cache.shared_kind() == SharedKind::directory);
 }
 
@@ -297,19 +297,19 @@ TEST_CASE("the cache: wrong values") {
    | ^^^^^^^
    = help: a shared tier is a directory, or a URL with `http://` or `https://`
 )");
-  CHECK(load("[cache]\nimages = \"yes\"\nmax-size = \"20\"\ntrusted-keys = \"k\"\n").findings ==
+  CHECK(load("[cache]\nimages = \"yes\"\nmax-size = \"20g\"\ntrusted-keys = \"k\"\n").findings ==
         R"(error: `images`: expected a boolean, found a string
   --> trilock.toml:2:10
    |
  2 | images = "yes"
    |          ^^^^^
 
-error: `max-size`: expected a size, found `20`
+error: `max-size`: expected a size, found `20g`
   --> trilock.toml:3:12
    |
- 3 | max-size = "20"
-   |            ^^^^
-   = help: a size is written as `20G`, `500M` or `16GiB`
+ 3 | max-size = "20g"
+   |            ^^^^^
+   = help: a size is a number with B, K, M, G or T (`500M`, `1.5GiB`, `10GB`)
 
 error: `trusted-keys`: expected an array of strings, found a string
   --> trilock.toml:4:16
