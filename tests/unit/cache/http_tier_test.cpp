@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -234,7 +235,10 @@ TEST_CASE("http: other bytes than asked for are a miss, said once") {
                                         "are not used",
                                         digest.hex().substr(0, 16))));
   CHECK(fetch_fails([&](const HttpRequest&) { return HttpReply{.body = bytes.substr(1)}; }) == ErrorKind::corrupt);
-  CHECK(fetch_fails([&](const HttpRequest&) { return HttpReply{.body = bytes + "x"}; }) == ErrorKind::corrupt);
+  CHECK(fetch_fails([&](const HttpRequest&) { return HttpReply{.body = bytes + "x"}; }, &warnings) ==
+        ErrorKind::corrupt);
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].ends_with(": it is too long; such bytes are not used"));
   CHECK(fetch_fails([&](const HttpRequest&) { return HttpReply{.body = std::string(50'000'000, 'x')}; }) ==
         ErrorKind::corrupt);
   CHECK(fetch_fails([&](const HttpRequest&) { return HttpReply{.status = 204}; }) == ErrorKind::not_found);
@@ -385,6 +389,8 @@ TEST_CASE("http: redirects are followed a few times, to the same scheme only") {
     const Result<std::string> result = next.result(action);
     REQUIRE_FALSE(result);
     CHECK(result.error().kind == ErrorKind::io);
+    CHECK(result.error().message.contains(wrong.starts_with('/') ? "Maximum (5) redirects followed"
+                                                                 : "Protocol \"file\" not supported or disabled"));
   }
   CHECK(server.requests().size() <= 2 + 6 + 1);
 }
