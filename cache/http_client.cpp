@@ -29,7 +29,7 @@ constexpr long most_redirects = 5;
 constexpr long stall_bytes_per_second = 1000;
 constexpr std::size_t most_of_an_error_page = 64 * 1024;
 
-// libcurl asks for no signals but SIGPIPE from OpenSSL's writes, which would end the process.
+// A write of OpenSSL to a connection that was closed raises SIGPIPE, which would end the process.
 class WithoutSigpipe {
  public:
   WithoutSigpipe() {
