@@ -22,7 +22,7 @@ sample_packages=(
 # What the tests take on top of it.
 test_packages=(
   clang-19 libclang-rt-19-dev clang-format docker.io ca-certificates jq iproute2 procps strace time util-linux openssl tmux
-  zsh fish graphviz nginx-light zstd
+  zsh fish graphviz xfsprogs bindfs bazel-bootstrap bazel-bootstrap-source default-jdk-headless nginx-light zstd
 )
 bench_packages=(hyperfine jq time)
 

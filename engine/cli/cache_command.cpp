@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cache/cache_gc.hpp"
+#include "cache/signature.hpp"
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
 #include "schemas/json.hpp"
@@ -199,7 +200,28 @@ int print_path(const Invocation& invocation, const std::string& directory) {
   return exit_done;
 }
 
+// Takes no pipeline: the private key goes to the file, the public one to standard output.
+int make_key(const Invocation& invocation, Session& session) {
+  const Result<std::string> cwd = working_directory(invocation);
+  const std::string& file = invocation.labels[1];
+  const Result<PublicKey> key =
+      cwd ? generate_key(file.starts_with('/') ? file : *cwd + "/" + file) : std::unexpected(cwd.error());
+  if (!key) {
+    report(session, key.error());
+    return key.error().kind == ErrorKind::invalid ? exit_usage : exit_environment;
+  }
+  if (!invocation.json) {
+    fmt::print("{}\n", to_base64(*key));
+    return exit_done;
+  }
+  JsonObject document = versioned_document();
+  document.set("public_key", to_base64(*key));
+  print_document(std::move(document));
+  return exit_done;
+}
+
 int run(const Invocation& invocation, Session& session) {
+  if (invocation.labels.front() == "keygen") return make_key(invocation, session);
   if (const int code = open_for_cache(invocation, session); code != exit_done) return code;
   const Result<std::string> directory = directory_of(invocation, session);
   if (!directory) {

@@ -65,8 +65,9 @@ constexpr std::array commands = std::to_array<CommandSpec>({
     {Command::list, "list", "[LABEL|GLOB]...", "list nodes, rules and descriptions", show_flags},
     {Command::check, "check", "", "load and plan the pipeline, run nothing", show_flags},
     {Command::clean, "clean", "[LABEL|GLOB]...", "remove the outputs that nodes made, never sources", show_flags},
-    {Command::cache, "cache", "stats|verify|gc|path",
-     "say what is in the cache directory, check it, evict from it, or print where it is", cache_flags},
+    {Command::cache, "cache", "stats|verify|gc|path|keygen FILE",
+     "say what is in the cache directory, check it, evict from it, print where it is, or make a key that signs",
+     cache_flags},
     {Command::init, "init", "", "write a first pipeline from what is in the folder", init_flags},
     {Command::schema, "schema", "", "print the JSON Schema of trilock.toml, for editors", schema_flags},
     {Command::completion, "completion", "bash|zsh|fish", "print the script that completes commands in a shell", {}},
@@ -188,13 +189,16 @@ Status read_amount(std::string_view flag, const std::string& text, std::optional
 
 // The operand of `cache`, and whether the flags that were given are meant for it.
 Status check_cache(const Raw& raw, Invocation& to) {
-  const std::vector<std::string_view> operands = {"stats", "verify", "gc", "path"};
-  if (to.labels.size() != 1) return usage("`trilock cache` takes one of stats, verify, gc and path");
+  const std::vector<std::string_view> operands = {"stats", "verify", "gc", "path", "keygen"};
+  const bool makes_key = !to.labels.empty() && to.labels.front() == "keygen";
+  if (makes_key && to.labels.size() != 2) return usage("`trilock cache keygen` takes the name of a file");
+  if (!makes_key && to.labels.size() != 1)
+    return usage("`trilock cache` takes one of stats, verify, gc, path and keygen");
   const std::string& operand = to.labels.front();
   if (std::find(operands.begin(), operands.end(), operand) == operands.end()) {
     std::string help = did_you_mean(operand, operands);
     return usage(fmt::format("unknown command `cache {}`", operand),
-                 help.empty() ? "choose stats, verify, gc or path" : help);
+                 help.empty() ? "choose stats, verify, gc, path or keygen" : help);
   }
   if (to.repair && operand != "verify") return usage("`--repair` is for `trilock cache verify`");
   const bool evicts = !raw.max_size.empty() || !raw.max_age.empty() || !raw.min_age.empty() || to.dry_run;

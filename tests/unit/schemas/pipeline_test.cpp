@@ -93,15 +93,6 @@ TEST_CASE("an empty file is an empty pipeline") {
   CHECK(loaded.pipeline.cache.mode == CacheMode::read);
 }
 
-TEST_CASE("the size that the cache may take") {
-  CHECK(load("[cache]\nmax-size = \"20G\"\n").pipeline.cache.max_size == std::uint64_t{20} << 30);
-  CHECK(!load("[cache]\n").pipeline.cache.max_size);
-  CHECK(load("[cache]\nmax-size = \"lots\"\n")
-            .findings.starts_with(
-                "error: `max-size` expects a number with B, K, M, G or T (`500M`, `1.5GiB`, `10GB`), found `lots`\n"
-                "  --> trilock.toml:2:12\n"));
-}
-
 TEST_CASE("unknown top-level names") {
   CHECK(load("[imag.dev]\n").findings == R"(error: unknown table [imag]
   --> trilock.toml:1:2
