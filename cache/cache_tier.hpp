@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,5 +79,11 @@ class CacheTier {
   // What the user should be told since the last call, as texts for `warning:`.
   virtual std::vector<std::string> take_warnings() = 0;
 };
+
+// `fetch_all` of some tier, or of several.
+using FetchAll = std::function<Status(std::span<const BlobRequest>)>;
+[[nodiscard]] inline FetchAll blobs_from(CacheTier& tier) {
+  return [&tier](std::span<const BlobRequest> requests) { return tier.fetch_all(requests); };
+}
 
 }  // namespace trilock

@@ -73,36 +73,13 @@ Result<std::vector<PathSet>> decode_path_sets(std::string_view bytes) {
   return sets;
 }
 
-DiscoveredSets::DiscoveredSets(Disk& disk, std::string cache_dir) : disk_(disk), dir_(std::move(cache_dir)) {}
-
-std::string DiscoveredSets::path_of(const FastDigest& declared_key) const {
-  const std::string hex = declared_key.hex();
-  return fmt::format("{}/discovered/{}/{}", dir_, std::string_view(hex).substr(0, 2), hex);
-}
-
-std::vector<PathSet> DiscoveredSets::find(const FastDigest& declared_key) {
-  const std::string path = path_of(declared_key);
-  const Result<FileStat> stat = disk_.stat(path);
-  if (!stat) return {};
-  const Result<std::string> bytes = disk_.read(path);
-  if (!bytes) return {};
-  Result<std::vector<PathSet>> sets = decode_path_sets(*bytes);
-  if (!sets) {
-    (void)disk_.remove(path);
-    return {};
-  }
-  mark_used(disk_, path, *stat);
-  return std::move(*sets);
-}
-
-Status DiscoveredSets::add(const FastDigest& declared_key, const PathSet& set) {
-  std::vector<PathSet> sets = find(declared_key);
+bool put_first(std::vector<PathSet>& sets, const PathSet& set) {
   const auto known = std::ranges::find(sets, set);
-  if (known == sets.begin() && known != sets.end()) return {};
+  if (known == sets.begin() && known != sets.end()) return false;
   if (known != sets.end()) sets.erase(known);
   sets.insert(sets.begin(), set);
-  if (sets.size() > most_sets) sets.resize(most_sets);
-  return disk_.write(path_of(declared_key), encode_path_sets(sets), 0444);
+  if (sets.size() > most_path_sets) sets.resize(most_path_sets);
+  return true;
 }
 
 }  // namespace trilock

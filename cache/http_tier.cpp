@@ -12,6 +12,7 @@
 
 #include "cache/hash.hpp"
 #include "cache/real_disk.hpp"
+#include "cache/remote_api/messages.hpp"
 
 namespace trilock {
 namespace {
@@ -214,7 +215,19 @@ Result<std::string> HttpTier::get(const std::string& path, std::uint64_t limit, 
 }
 
 Result<std::string> HttpTier::result(const StrongDigest& action) {
-  return get("/ac/" + action.hex(), largest_message, "result");
+  Result<std::string> bytes = get("/ac/" + action.hex(), largest_message, "result");
+  if (!bytes) return bytes;
+  const Result<ResultWriter> writer = check_seal(*bytes, action);
+  if (!writer) {
+    const std::string what =
+        fmt::format("{} gave a result that is damaged or of another action: `{}`", name_, action.hex().substr(0, 16));
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(said_damaged_result_, true)) warnings_.push_back(what + "; such results are not used");
+    return fail(ErrorKind::corrupt, what);
+  }
+  if (*writer == ResultWriter::other)
+    return fail(ErrorKind::not_found, fmt::format("{} has a result of another program", name_));
+  return bytes;
 }
 
 Result<std::string> HttpTier::blob(const StrongDigest& digest, std::uint64_t size) {

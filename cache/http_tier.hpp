@@ -57,6 +57,7 @@ class HttpTier final : public CacheTier {
   unsigned failed_writes_ = 0;  // publications in a row
   Digests there_;               // blobs that the server has been given or has given
   Digests damaged_;             // blobs that came from the server with other bytes
+  bool said_damaged_result_ = false;
   std::vector<std::string> warnings_;
 };
 

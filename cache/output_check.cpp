@@ -53,6 +53,7 @@ class Comparison {
   Result<bool> check_unrecorded(const std::string& path);
 
  private:
+  Result<bool> has_content(const OutputEntry& entry);
   Result<bool> check_file(const OutputEntry& entry, const FileStat& stat);
   Result<bool> check_names(const OutputEntry& directory);
   bool report(Difference::Kind kind, const OutputEntry& entry, const FileStat& stat, std::string target = {});
@@ -88,12 +89,24 @@ Result<bool> Comparison::check(const OutputEntry& entry) {
   return check_names(entry);
 }
 
+// What came out of a cache is known by its SHA-256 alone.
+Result<bool> Comparison::has_content(const OutputEntry& entry) {
+  if (entry.content == FastDigest{}) {
+    const Result<ContentDigests> digests = tree_.strong_digest(entry.path);
+    if (!digests) return std::unexpected(digests.error());
+    return digests->strong == entry.blob;
+  }
+  const Result<FastDigest> digest = tree_.digest(entry.path);
+  if (!digest) return std::unexpected(digest.error());
+  return *digest == entry.content;
+}
+
 Result<bool> Comparison::check_file(const OutputEntry& entry, const FileStat& stat) {
   bool same = stat.size == entry.size;
   if (same) {
-    const Result<FastDigest> digest = tree_.digest(entry.path);
-    if (!digest) return std::unexpected(digest.error());
-    same = *digest == entry.content;
+    const Result<bool> holds = has_content(entry);
+    if (!holds) return std::unexpected(holds.error());
+    same = *holds;
   }
   if (!same) return report(Difference::Kind::content, entry, stat);
   if ((stat.mode & output_mode_bits) != entry.mode) return report(Difference::Kind::mode, entry, stat);

@@ -20,9 +20,6 @@ namespace {
 
 constexpr std::uint32_t owner_access = 0700;
 
-// Where the bytes come from: puts all of these files there, or says what is missing.
-using FetchAll = std::function<Status(std::span<const BlobRequest>)>;
-
 class Restoration {
  public:
   Restoration(SourceTree& tree, FetchAll fetch, std::string stage)
@@ -119,7 +116,9 @@ Status Restoration::stage() {
     const Error& error = status.error();
     return fail(error.kind, fmt::format("cannot restore `{}`: {}", entry.path, error.message), error.help);
   }
-  return requests.empty() ? Status{} : fetch_(requests);
+  const Status fetched = requests.empty() ? Status{} : fetch_(requests);
+  if (fetched) return {};
+  return fail(fetched.error().kind, "cannot restore outputs: " + fetched.error().message, fetched.error().help);
 }
 
 Status Restoration::apply(Work& work) {
@@ -193,56 +192,21 @@ Status Restoration::settle_directories() {
   return first;
 }
 
-Status restore(SourceTree& tree, FetchAll fetch, std::span<const OutputSpec> outputs,
-               std::span<const OutputEntry> entries) {
+}  // namespace
+
+Status restore_outputs(SourceTree& tree, const FetchAll& fetch, std::span<const OutputSpec> outputs,
+                       std::span<const OutputEntry> entries) {
   if (outputs.empty()) return {};
   const std::string unusable = unusable_entry(outputs, entries);
   if (!unusable.empty()) return fail(ErrorKind::corrupt, "stored outputs cannot be used: " + unusable);
   for (const OutputSpec& output : outputs) tree.forget(output.path);
   // Two nodes never share an output, so its name tells the stages of nodes that are restored at once apart.
   const std::string name = fast_digest(outputs.front().path).hex();
-  Restoration restoration(tree, std::move(fetch), tree.absolute(".trilock/tmp/restore-" + name));
+  Restoration restoration(tree, fetch, tree.absolute(".trilock/tmp/restore-" + name));
   if (Status status = restoration.find_differences(outputs, entries); !status) return status;
   const Status status = restoration.run();
   for (const OutputSpec& output : outputs) tree.forget(output.path);
   return status;
-}
-
-// The path of an output is what the user knows.
-Status cannot_restore(std::span<const OutputEntry> entries, const StrongDigest& blob, const Error& error) {
-  const auto entry = std::ranges::find(entries, blob, &OutputEntry::blob);
-  const std::string path = entry == entries.end() ? blob.hex() : entry->path;
-  return fail(error.kind, fmt::format("cannot restore `{}`: {}", path, error.message), error.help);
-}
-
-}  // namespace
-
-Status restore_outputs(SourceTree& tree, CacheTier& tier, std::span<const OutputSpec> outputs,
-                       std::span<const OutputEntry> entries) {
-  const auto fetch = [&](std::span<const BlobRequest> requests) -> Status {
-    const Status fetched = tier.fetch_all(requests);
-    if (fetched) return {};
-    const Error& error = fetched.error();
-    return fail(error.kind, "cannot restore outputs: " + error.message, error.help);
-  };
-  return restore(tree, fetch, outputs, entries);
-}
-
-Status restore_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputSpec> outputs,
-                       std::span<const OutputEntry> entries) {
-  const auto fetch = [&](std::span<const BlobRequest> requests) -> Status {
-    for (const BlobRequest& request : requests) {
-      if (blobs.has(request.digest)) continue;
-      const Error absent{ErrorKind::not_found, fmt::format("blob `{}` is not in the cache", request.digest.hex()), {}};
-      return cannot_restore(entries, request.digest, absent);
-    }
-    for (const BlobRequest& request : requests) {
-      const Status status = blobs.restore(request.digest, request.path, request.mode);
-      if (!status) return cannot_restore(entries, request.digest, status.error());
-    }
-    return {};
-  };
-  return restore(tree, fetch, outputs, entries);
 }
 
 }  // namespace trilock

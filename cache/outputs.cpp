@@ -99,20 +99,6 @@ Result<OutputScan> scan_outputs(SourceTree& tree, std::span<const OutputSpec> ou
   return std::move(scan).finish();
 }
 
-Status store_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputEntry> entries) {
-  for (const OutputEntry& entry : entries) {
-    if (entry.type != EntryType::file) continue;
-    const Status status = blobs.put_file(tree.absolute(entry.path), entry.blob);
-    if (status) continue;
-    if (status.error().kind == ErrorKind::corrupt) {
-      return fail(ErrorKind::corrupt, fmt::format("the output `{}` changed while it was being stored", entry.path));
-    }
-    const Error& error = status.error();
-    return fail(error.kind, fmt::format("cannot store the output `{}`: {}", entry.path, error.message), error.help);
-  }
-  return {};
-}
-
 std::string compare_outputs(SourceTree& tree, std::span<const OutputSpec> outputs,
                             std::span<const OutputEntry> entries) {
   std::string first;

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "cache/blobs.hpp"
 #include "cache/cache_tier.hpp"
 #include "cache/source_tree.hpp"
 #include "schemas/action.hpp"
@@ -26,9 +25,6 @@ struct OutputScan {
 // or leads out of its output, or out of the workspace when it is an output itself (invalid).
 Result<OutputScan> scan_outputs(SourceTree& tree, std::span<const OutputSpec> outputs);
 
-// Stores the bytes of every file entry. ErrorKind::corrupt when a file changed since it was scanned.
-Status store_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputEntry> entries);
-
 // "" when the disk holds exactly `entries` at the outputs; otherwise the first difference: "`bin/app` is missing",
 // "`bin/app` has other content", "`out/x` is new". Costs one stat an entry and one listing a directory when nothing
 // changed.
@@ -39,10 +35,7 @@ std::string compare_outputs(SourceTree& tree, std::span<const OutputSpec> output
 // Fails with not_found or corrupt when a blob is not to be had or the entries would write elsewhere than at the
 // outputs, before anything is changed. After any other failure some outputs are old and some are new, and the same
 // call again finishes the work. The tree forgets the outputs.
-Status restore_outputs(SourceTree& tree, BlobStore& blobs, std::span<const OutputSpec> outputs,
-                       std::span<const OutputEntry> entries);
-// The same with the blobs of a tier.
-Status restore_outputs(SourceTree& tree, CacheTier& tier, std::span<const OutputSpec> outputs,
+Status restore_outputs(SourceTree& tree, const FetchAll& fetch, std::span<const OutputSpec> outputs,
                        std::span<const OutputEntry> entries);
 
 }  // namespace trilock

@@ -12,7 +12,7 @@ BlobSource source_of(Message&& message) {
 
 }  // namespace
 
-Publication make_publication(const SourceTree& tree, ActionMessages action, const ActionResult& result,
+Publication make_publication(const SourceTree& tree, const ActionMessages& action, const ActionResult& result,
                              std::span<const OutputSpec> outputs) {
   ResultMessages messages = encode_result(result, outputs);
   Publication publication{.action = action.digest, .result = std::move(messages.result), .blobs = {}};
@@ -23,7 +23,7 @@ Publication make_publication(const SourceTree& tree, ActionMessages action, cons
         {.digest = entry.blob, .size = entry.size, .path = tree.absolute(entry.path), .bytes = {}});
   }
   for (Message& message : messages.blobs) publication.blobs.push_back(source_of(std::move(message)));
-  for (Message& message : action.messages) publication.blobs.push_back(source_of(std::move(message)));
+  for (const Message& message : action.messages) publication.blobs.push_back(source_of(Message(message)));
   return publication;
 }
 

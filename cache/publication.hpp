@@ -12,7 +12,7 @@ namespace trilock {
 
 // The result of an action with its outputs as they are in the workspace, the messages that the result refers to, and
 // those that describe the action. For Publisher::add.
-[[nodiscard]] Publication make_publication(const SourceTree& tree, ActionMessages action, const ActionResult& result,
-                                           std::span<const OutputSpec> outputs);
+[[nodiscard]] Publication make_publication(const SourceTree& tree, const ActionMessages& action,
+                                           const ActionResult& result, std::span<const OutputSpec> outputs);
 
 }  // namespace trilock

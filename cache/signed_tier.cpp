@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "cache/remote_api/messages.hpp"
+
 namespace trilock {
 namespace {
 
@@ -58,7 +60,7 @@ Status SignedTier::publish(std::span<const Publication> publications) {
   for (Publication& publication : signed_ones) {
     Result<std::string> result = sign_result(*key_, publication.action, publication.result);
     if (!result) return std::unexpected(result.error());
-    publication.result = std::move(*result);
+    publication.result = seal_result(*result, publication.action);
   }
   return inner_->publish(signed_ones);
 }

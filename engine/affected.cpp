@@ -51,17 +51,12 @@ class State {
   State(Workspace& workspace, const PlannedPipeline& planned)
       : workspace_(workspace),
         planned_(planned),
-        blobs_(workspace.disk(), workspace.state_dir() + "/none"),
-        actions_(workspace.disk(), workspace.state_dir() + "/none"),
-        discovered_(workspace.disk(), workspace.state_dir() + "/none"),
         executables_(workspace.environment().path()),
         secrets_(secrets_of(planned.graph, workspace.environment())),
         run_{.pipeline = planned.pipeline,
              .graph = planned.graph,
              .tree = workspace.tree(),
-             .blobs = blobs_,
-             .actions = actions_,
-             .discovered = discovered_,
+             .cache = nullptr,
              .db = workspace.db(),
              .questions = workspace.questions(),
              .tools = workspace.tools(),
@@ -139,9 +134,6 @@ class State {
 
   Workspace& workspace_;
   const PlannedPipeline& planned_;
-  BlobStore blobs_;
-  ActionCache actions_;
-  DiscoveredSets discovered_;
   Executables executables_;
   SilentListener nobody_;
   Redactor secrets_;

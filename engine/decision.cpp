@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cache/glob.hpp"
 #include "cache/outputs.hpp"
+#include "cache/result_codec.hpp"
 #include "engine/discovered.hpp"
+#include "engine/portable_action.hpp"
 #include "engine/resolver.hpp"
 #include "rules/rule.hpp"
 
@@ -124,8 +127,9 @@ Result<InputState> look_at(SourceTree& tree, const std::string& path) {
 
 namespace {
 
+// The same on every machine, since it is part of what names a result for all of them.
 std::string digest_of_outputs(const ActionResult& result, std::string_view below) {
-  FastHasher hasher;
+  StrongHasher hasher;
   const auto text = [&](std::string_view part) {
     hasher.update(fmt::format("{}:", part.size()));
     hasher.update(part);
@@ -138,8 +142,10 @@ std::string digest_of_outputs(const ActionResult& result, std::string_view below
     if (!is_inside(entry.path)) continue;
     text("output");
     text(entry.path);
-    text(fmt::format("{} {:o}", static_cast<int>(entry.type), entry.mode));
-    text(entry.content.view());
+    // A symlink has no mode; the cache gives one.
+    const std::uint32_t mode = entry.type == EntryType::symlink ? 0 : entry.mode;
+    text(fmt::format("{} {:o}", static_cast<int>(entry.type), mode));
+    text(entry.blob.view());
     text(entry.symlink_target);
   }
   if (below.empty())
@@ -148,7 +154,7 @@ std::string digest_of_outputs(const ActionResult& result, std::string_view below
       text(value.name);
       text(value.value);
     }
-  return hasher.digest().hex();
+  return hasher.finish().hex();
 }
 
 // What other nodes gave, as it counts for the key: their values and outputs, never their keys (unless asked for by
@@ -241,13 +247,6 @@ bool still_there(RunState& state, NodeId id, Resolver& resolver, const ActionRes
   return false;
 }
 
-std::string reason_of(const std::vector<FieldChange>& changes) {
-  if (changes.empty()) return "its key changed";
-  std::string reason = describe(changes.front());
-  if (changes.size() > 1) reason += fmt::format(" and {} more", changes.size() - 1);
-  return reason;
-}
-
 // The key with what is read beyond the declared inputs, as it is now.
 void adopt_discovered(RunState& state, std::span<const std::string> paths, Decision& decision) {
   decision.discovered = look_at_discovered(state.tree, paths);
@@ -289,36 +288,59 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
   return true;
 }
 
-bool blobs_are_there(RunState& state, const ActionResult& result) {
-  return std::all_of(result.outputs.begin(), result.outputs.end(), [&](const OutputEntry& entry) {
-    return entry.type != EntryType::file || state.blobs.has(entry.blob);
-  });
+bool outputs_are_kept(const RunState& state, const ActionResult& result) {
+  return state.cache != nullptr && state.cache->holds(result.outputs);
+}
+
+// Asks the caches for the action as it is described by now.
+bool ask_cache(RunState& state, Decision& decision) {
+  const Result<PortableAction> portable = portable_action_of(state, decision);
+  if (!portable) {
+    decision.answer_reason = "an input changed meanwhile";
+    return false;
+  }
+  decision.portable = encode_action(*portable);
+  CacheAnswer answer = state.cache->find(decision.portable->digest, decision.action.cache);
+  decision.answer = answer.from;
+  decision.answer_reason = std::move(answer.why);
+  if (answer.from == LookupAnswer::miss) return false;
+  decision.result = std::move(answer.result);
+  return true;
 }
 
 // A result of an action that reads more than it declares: under one of the sets of files that it was seen to read, with
 // the contents that they have now.
-std::optional<ActionResult> find_discovered(RunState& state, Decision& decision) {
-  for (const PathSet& paths : state.discovered.find(decision.declared_key)) {
-    std::vector<DiscoveredInput> discovered = look_at_discovered(state.tree, paths);
-    KeyMaterial material = material_of(state, decision);
-    material.discovered = discovered;
-    const FastDigest key = fast_key(material);
-    std::optional<ActionResult> result = state.actions.find(key);
-    if (!result) continue;
-    decision.discovered = std::move(discovered);
-    decision.key = key;
-    return result;
+bool ask_with_discovered(RunState& state, Decision& decision) {
+  const std::vector<DiscoveredInput> before = std::exchange(decision.discovered, {});
+  const FastDigest key_before = decision.key;
+  if (const Result<PortableAction> declared = portable_action_of(state, decision)) {
+    const StrongDigest discovery = encode_action(discovery_action(*declared)).digest;
+    for (const PathSet& paths : state.cache->path_sets(discovery, decision.action.cache)) {
+      adopt_discovered(state, paths, decision);
+      if (!ask_cache(state, decision)) continue;
+      decision.result->discovered = paths;
+      return true;
+    }
   }
-  return std::nullopt;
+  decision.discovered = before;
+  decision.key = key_before;
+  decision.portable.reset();
+  if (decision.answer_reason.empty()) decision.answer_reason = "not in the cache";
+  return false;
 }
 
 bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
-  if (decision.action.cache > CachePolicy::local) return false;
-  std::optional<ActionResult> found =
-      decision.action.depfile.empty() ? state.actions.find(decision.key) : find_discovered(state, decision);
-  if (!found || !blobs_are_there(state, *found)) return false;
-  if (std::string missing; !still_there(state, id, resolver, *found, missing)) return false;
-  decision.result = std::move(found);
+  if (state.cache == nullptr || decision.action.cache > CachePolicy::local) return false;
+  decision.answer = LookupAnswer::miss;
+  if (!(decision.action.depfile.empty() ? ask_cache(state, decision) : ask_with_discovered(state, decision)))
+    return false;
+  if (std::string missing; !still_there(state, id, resolver, *decision.result, missing)) {
+    decision.answer = LookupAnswer::miss;
+    decision.answer_reason = "what it made is not here";
+    decision.result.reset();
+    return false;
+  }
+  decision.result->key = decision.key;
   decision.recorded_here = false;
   decision.next = Next::restore;
   return true;
@@ -326,12 +348,23 @@ bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decisi
 
 }  // namespace
 
+std::string reason_of(const std::vector<FieldChange>& changes) {
+  if (changes.empty()) return "its key changed";
+  std::string reason = describe(changes.front());
+  if (changes.size() > 1) reason += fmt::format(" and {} more", changes.size() - 1);
+  return reason;
+}
+
 KeyMaterial material_of(const RunState& state, const Decision& decision) {
   return {.action = decision.action,
           .inputs = decision.inputs,
           .discovered = decision.discovered,
           .upstream = decision.upstream,
           .platform = state.platform};
+}
+
+Result<PortableAction> portable_action_of(RunState& state, const Decision& decision) {
+  return portable_action(material_of(state, decision), state.tree, state.cache->name_space());
 }
 
 const Redactor& secrets_of(const RunState& state, const Action& action, Redactor& own) {
@@ -384,7 +417,7 @@ Decision decide(RunState& state, NodeId id) {
     return decision;
   }
   if (recorded && decision.next == Next::nothing) return decision;
-  if (recorded && blobs_are_there(state, *decision.result)) return decision;
+  if (recorded && outputs_are_kept(state, *decision.result)) return decision;
   const std::string why = decision.reason;
   decision.next = Next::run;
   decision.result.reset();

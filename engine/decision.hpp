@@ -35,9 +35,12 @@ struct Decision {
   bool has_key = false;
   std::vector<FieldChange> changes;
   std::optional<ActionResult> result;
-  bool recorded_here = false;  // `result` is this workspace's own: it is recorded, and holds no output
-  std::int64_t began_ns = 0;   // after a run: the disk's clock when the last attempt began; only with a depfile
-  std::string unkept;          // after a run: why the result is used and not kept, or ""
+  bool recorded_here = false;              // `result` is this workspace's own: it is recorded, and holds no output
+  std::optional<ActionMessages> portable;  // what `key` is for others; once it was needed
+  std::optional<LookupAnswer> answer;      // of the cache, when it was asked
+  std::string answer_reason;               // of a miss
+  std::int64_t began_ns = 0;  // after a run: the disk's clock when the last attempt began; only with a depfile
+  std::string unkept;         // after a run: why the result is used and not kept, or ""
 };
 
 // All nodes that `id` depends on must be finished.
@@ -50,6 +53,12 @@ struct Decision {
 [[nodiscard]] Result<InputState> look_at(SourceTree& tree, const std::string& path);
 
 [[nodiscard]] KeyMaterial material_of(const RunState& state, const Decision& decision);
+
+// The first change, and how many more there are.
+[[nodiscard]] std::string reason_of(const std::vector<FieldChange>& changes);
+
+// The action as others see it, with all that is known of what it reads.
+[[nodiscard]] Result<PortableAction> portable_action_of(RunState& state, const Decision& decision);
 
 // The secrets of the run and those that only this action has; `own` is where the latter are put when there are any.
 [[nodiscard]] const Redactor& secrets_of(const RunState& state, const Action& action, Redactor& own);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cache/hash.hpp"
 #include "rules/rule.hpp"
 #include "schemas/depfile.hpp"
 
@@ -32,23 +33,31 @@ std::unexpected<Error> undeclared_dependency(const std::string& path, const std:
 }
 
 // What was made by a node before this one is known from its result, however young the file is.
-bool is_as_made(const RunState& state, const DiscoveredInput& input) {
+bool is_as_made(RunState& state, const DiscoveredInput& input) {
   const std::optional<NodeId> producer = state.producers.of(input.path);
   if (!producer) return false;
   const std::optional<ActionResult>& result = state.finished[index_of(*producer)].result;
-  return result && std::ranges::any_of(result->outputs, [&](const OutputEntry& entry) {
-           return entry.path == input.path && entry.type == EntryType::file && entry.content == input.content;
-         });
+  if (!result) return false;
+  const auto entry = std::ranges::find(result->outputs, input.path, &OutputEntry::path);
+  if (entry == result->outputs.end() || entry->type != EntryType::file) return false;
+  const Result<ContentDigests> now = state.tree.strong_digest(input.path);
+  return now && now->fast == input.content && now->strong == entry->blob;
+}
+
+// Each with a zero after it; none when the path is no directory.
+std::optional<std::string> names_in(SourceTree& tree, const std::string& path) {
+  Result<std::vector<DirEntry>> entries = tree.list(path);
+  if (!entries) entries = tree.list(path + "/");  // through a symlink
+  if (!entries) return std::nullopt;
+  std::string names;
+  for (const DirEntry& entry : *entries) names.append(entry.name).append(1, '\0');
+  return names;
 }
 
 FastDigest content_of(SourceTree& tree, const std::string& path) {
   if (const Result<FastDigest> digest = tree.digest(path)) return *digest;
-  Result<std::vector<DirEntry>> names = tree.list(path);
-  if (!names) names = tree.list(path + "/");  // through a symlink
-  if (!names) return {};
-  FastHasher hasher;
-  for (const DirEntry& name : *names) hasher.update(name.name + '\0');
-  return hasher.digest();
+  const std::optional<std::string> names = names_in(tree, path);
+  return names ? fast_digest(*names) : FastDigest{};
 }
 
 }  // namespace
@@ -89,6 +98,17 @@ std::vector<DiscoveredInput> look_at_discovered(SourceTree& tree, std::span<cons
   discovered.reserve(paths.size());
   for (const std::string& path : paths) discovered.push_back({path, content_of(tree, path)});
   return discovered;
+}
+
+Result<std::string> strong_content_of(SourceTree& tree, const DiscoveredInput& input) {
+  if (const Result<ContentDigests> digests = tree.strong_digest(input.path)) {
+    if (digests->fast == input.content) return digests->strong.hex();
+  } else if (const std::optional<std::string> names = names_in(tree, input.path)) {
+    if (fast_digest(*names) == input.content) return "directory " + strong_digest(*names).hex();
+  } else if (input.content == FastDigest{}) {
+    return "absent";
+  }
+  return fail(ErrorKind::corrupt, fmt::format("`{}` changed while its digest was taken", input.path));
 }
 
 std::string written_since(RunState& state, std::span<const DiscoveredInput> discovered, std::int64_t began_ns) {

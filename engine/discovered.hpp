@@ -25,6 +25,10 @@ Result<std::vector<std::string>> discovered_paths(RunState& state, NodeId id, co
 // With the content that each has now: a file's bytes, through symlinks; the names in a directory; zero for none.
 [[nodiscard]] std::vector<DiscoveredInput> look_at_discovered(SourceTree& tree, std::span<const std::string> paths);
 
+// The same content as it counts for others: the SHA-256 of a file's bytes, of the names in a directory, or "absent".
+// ErrorKind::corrupt when it is no longer what `input` says.
+[[nodiscard]] Result<std::string> strong_content_of(SourceTree& tree, const DiscoveredInput& input);
+
 // A path that may have been written after the action began, by the clock that the disk stamps changes with; "" when
 // there is none. What was read of it is not known then.
 [[nodiscard]] std::string written_since(RunState& state, std::span<const DiscoveredInput> discovered,

@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cache/state_db.hpp"
 #include "engine/graph.hpp"
 #include "engine/key.hpp"
 #include "engine/process.hpp"
@@ -36,7 +38,9 @@ struct NodeReport {
   std::string command;  // of a failure: the command line that failed, secrets redacted
   std::vector<Field> values;
   std::uint64_t duration_ms = 0;
-  bool environment_failed = false;  // a tool, the disk: exit code 5 rather than 1
+  std::optional<LookupAnswer> answer;  // of the cache, when it was asked
+  std::string answer_reason;           // of a miss
+  bool environment_failed = false;     // a tool, the disk: exit code 5 rather than 1
 };
 
 struct RunSummary {

@@ -19,7 +19,7 @@
 namespace trilock {
 
 // Part of every key; raised when the walk or the way it is hashed changes.
-inline constexpr std::uint32_t key_format = 2;
+inline constexpr std::uint32_t key_format = 3;
 
 // An input as it counts: its path, its permission bits, and the digest of a file's bytes or the target of a symlink.
 struct InputState {

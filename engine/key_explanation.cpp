@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/command_text.hpp"
 #include "engine/key.hpp"
 
 namespace trilock {
@@ -49,61 +50,6 @@ std::string_view word(KeyTag tag) {
   return "";
 }
 
-// Markers as words.
-std::string printable(std::string_view value) {
-  std::string text;
-  text.reserve(value.size());
-  while (!value.empty()) {
-    if (value.starts_with(workspace_marker)) {
-      text += "<workspace>";
-      value.remove_prefix(workspace_marker.size());
-    } else if (value.starts_with(scratch_marker)) {
-      text += "<scratch>";
-      value.remove_prefix(scratch_marker.size());
-    } else {
-      text += value.front();
-      value.remove_prefix(1);
-    }
-  }
-  return text;
-}
-
-// On one line.
-std::string escaped(std::string_view text) {
-  std::string line;
-  line.reserve(text.size());
-  for (const char c : text) {
-    if (c == '\n')
-      line += "\\n";
-    else if (c == '\t')
-      line += "\\t";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else
-      line += c;
-  }
-  return line;
-}
-
-// Arguments as a shell would take them, nearly: quoted where that is needed to see where each ends.
-std::string quoted(std::span<const std::string_view> words) {
-  std::string line;
-  for (const std::string_view w : words) {
-    if (!line.empty()) line += ' ';
-    if (!w.empty() && w.find_first_of(" '\\\n\t") == std::string_view::npos) {
-      line += w;
-      continue;
-    }
-    line += '\'';
-    for (const char c : w) {
-      if (c == '\'' || c == '\\') line += '\\';
-      line += c;
-    }
-    line += '\'';
-  }
-  return line;
-}
-
 std::string hex_of(std::string_view bytes) {
   FastDigest digest;
   if (bytes.size() != digest.data.size()) return {};
@@ -141,7 +87,7 @@ class ExplainSink final : public KeySink {
       case KeyTag::rule:
         return fmt::format("{}", fmt::join(values, "."));
       case KeyTag::command:
-        return printable(quoted(values));
+        return printable(command_line(values));
       case KeyTag::secret:
         return {};
       case KeyTag::staged:
@@ -164,7 +110,8 @@ class ExplainSink final : public KeySink {
 };
 
 bool is_digest(std::string_view text) {
-  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return (text.size() == 32 || text.size() == 64) &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 // "755 0123…" in two parts; a symlink is "->" and its target.

@@ -63,26 +63,4 @@ std::vector<OutputLine> lines_of(const NodeReport& report) {
   return lines;
 }
 
-std::string command_line(const std::vector<std::string>& argv) {
-  std::string line;
-  for (const std::string& word : argv) {
-    if (!line.empty()) line += ' ';
-    const bool plain = !word.empty() && word.find_first_not_of(
-                                            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                            "0123456789%+,-./:=@_") == std::string::npos;
-    if (plain) {
-      line += word;
-      continue;
-    }
-    line += '\'';
-    for (const char c : word)
-      if (c == '\'')
-        line += "'\\''";
-      else
-        line += c;
-    line += '\'';
-  }
-  return line;
-}
-
 }  // namespace trilock

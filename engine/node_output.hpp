@@ -39,7 +39,4 @@ struct OutputLine {
 // standard output first. Points into the report.
 [[nodiscard]] std::vector<OutputLine> lines_of(const NodeReport& report);
 
-// A command line as it would be typed into a shell.
-[[nodiscard]] std::string command_line(const std::vector<std::string>& argv);
-
 }  // namespace trilock

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "cache/outputs.hpp"
+#include "engine/command_text.hpp"
 #include "engine/discovered.hpp"
 #include "engine/node_output.hpp"
+#include "engine/portable_action.hpp"
 #include "engine/recheck.hpp"
 #include "engine/scratch.hpp"
 #include "rules/rule.hpp"
@@ -310,23 +313,50 @@ class Attempt {
   bool cut_short_ = false;  // a process, by a signal
 };
 
+// What describes an action to others may hold what a secret says, where a user wrote it down twice.
+void drop_secrets(const RunState& state, const Action& action, ActionMessages& messages) {
+  Redactor own;
+  const Redactor& secrets = secrets_of(state, action, own);
+  if (secrets.empty()) return;
+  std::erase_if(messages.messages, [&](const Message& message) { return secrets(message.bytes) != message.bytes; });
+}
+
+// Gives the result to the cache. False when it must not be used again.
+bool keep_in_cache(RunState& state, NodeId id, Decision& decision) {
+  const Node& node = state.graph.node(id);
+  const ActionResult& result = *decision.result;
+  // What it read may be more than what was known when the cache was asked.
+  const bool discovers = !decision.action.depfile.empty();
+  if (!decision.portable || discovers) {
+    const Result<PortableAction> portable = portable_action_of(state, decision);
+    if (!portable) return false;
+    decision.portable = encode_action(*portable);
+  }
+  drop_secrets(state, decision.action, *decision.portable);
+  const CachePolicy policy = decision.action.cache;
+  if (!state.cache->keep(state.tree, node.label, *decision.portable, result, node.outputs, policy)) return false;
+  if (!discovers) return true;
+  const std::vector<DiscoveredInput> discovered = std::exchange(decision.discovered, {});
+  const Result<PortableAction> declared = portable_action_of(state, decision);
+  decision.discovered = discovered;
+  if (!declared) return false;
+  state.cache->keep_path_set(encode_action(discovery_action(*declared)).digest, result.discovered, policy);
+  return true;
+}
+
 // The result becomes the recorded one of its node, and where its policy allows one that other checkouts find.
 void keep(RunState& state, NodeId id, Decision& decision) {
   const Node& node = state.graph.node(id);
-  if (const std::string why = why_unkept(state, id, decision); !why.empty()) {
+  std::string why = why_unkept(state, id, decision);
+  if (why.empty() && decision.action.cache <= CachePolicy::local && !keep_in_cache(state, id, decision))
+    why = fmt::format("a file changed while the result of {} was stored: it is used now but not kept", node.label);
+  if (!why.empty()) {
     state.events.warning(why);
     state.db.forget_result(node.label);
     return;
   }
   ActionResult& result = *decision.result;
   result.explanation = explanation_of(state, decision);
-  if (decision.action.cache <= CachePolicy::local) {
-    Status stored = store_outputs(state.tree, state.blobs, result.outputs);
-    if (stored) stored = state.actions.store(result);
-    if (stored && !decision.action.depfile.empty())
-      stored = state.discovered.add(decision.declared_key, result.discovered);
-    if (!stored) state.events.warning(fmt::format("the cache was not written: {}", stored.error().message));
-  }
   if (decision.action.cache != CachePolicy::none) state.db.record_result(node.label, result);
 }
 
@@ -379,7 +409,11 @@ void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& repo
 // False when the cache lost what it had, so that the node has to run after all.
 bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
   Status restored = state.journal == nullptr ? Status() : state.journal->begin();
-  if (restored) restored = restore_outputs(state.tree, state.blobs, decision.action.outputs, decision.result->outputs);
+  const LookupAnswer from =
+      decision.recorded_here ? LookupAnswer::local : decision.answer.value_or(LookupAnswer::local);
+  if (restored)
+    restored =
+        restore_outputs(state.tree, state.cache->source(from), decision.action.outputs, decision.result->outputs);
   if (!restored && (restored.error().kind == ErrorKind::not_found || restored.error().kind == ErrorKind::corrupt)) {
     decision.reason = restored.error().message;
     return false;
@@ -395,8 +429,13 @@ bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report)
   report.reason = decision.reason;
   // The workspace's own result is recorded already, with its output.
   if (decision.recorded_here) return true;
+  const Node& node = state.graph.node(id);
+  // Of a shared tier only once.
+  if (from == LookupAnswer::shared)
+    static_cast<void>(state.cache->keep(state.tree, node.label, *decision.portable, *decision.result, node.outputs,
+                                        CachePolicy::local));
   decision.result->explanation = explanation_of(state, decision);
-  state.db.record_result(state.graph.node(id).label, *decision.result);
+  state.db.record_result(node.label, *decision.result);
   return true;
 }
 
@@ -434,6 +473,8 @@ void finish(RunState& state, NodeId id, Decision& decision, NodeReport& report) 
   report.key = decision.key;
   report.has_key = decision.has_key;
   report.changes = std::move(decision.changes);
+  report.answer = decision.answer;
+  report.answer_reason = std::move(decision.answer_reason);
   redact(state, decision, report);
 }
 

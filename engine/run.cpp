@@ -6,11 +6,15 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <mutex>
+#include <tuple>
 
+#include "cache/result_codec.hpp"
 #include "engine/executor.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/node_run.hpp"
+#include "engine/portable_action.hpp"
 #include "rules/rule.hpp"
 
 namespace trilock {
@@ -56,8 +60,9 @@ class Tally {
   [[nodiscard]] bool may_start() const { return !stopped_.load(std::memory_order_relaxed); }
   void stop() { stopped_.store(true, std::memory_order_relaxed); }
 
-  void add(const std::string& label, const NodeReport& report) {
+  void add(const std::string& label, std::string_view rule, const NodeReport& report) {
     const std::lock_guard lock(mutex_);
+    if (report.answer) ++answers_[{std::string(rule), *report.answer, report.answer_reason}];
     ++summary_.counts[static_cast<std::size_t>(report.outcome)];
     if (report.outcome != Outcome::failed) return;
     (report.environment_failed ? environment_failed_ : failed_) = true;
@@ -68,6 +73,15 @@ class Tally {
   [[nodiscard]] std::string first_failed() {
     const std::lock_guard lock(mutex_);
     return first_failed_;
+  }
+
+  // What the cache answered, by rule.
+  [[nodiscard]] std::vector<LookupCount> answers() {
+    const std::lock_guard lock(mutex_);
+    std::vector<LookupCount> counts;
+    for (const auto& [what, count] : answers_)
+      counts.push_back({std::get<0>(what), std::get<1>(what), std::get<2>(what), count});
+    return counts;
   }
 
   RunSummary finish(bool interrupted) {
@@ -85,6 +99,8 @@ class Tally {
   bool failed_ = false;              // guarded by mutex_
   bool environment_failed_ = false;  // guarded by mutex_
   std::string first_failed_;         // guarded by mutex_
+  // By rule, answer and reason; guarded by mutex_.
+  std::map<std::tuple<std::string, LookupAnswer, std::string>, std::uint64_t> answers_;
 };
 
 std::int64_t now_ms() {
@@ -95,19 +111,14 @@ std::int64_t now_ms() {
 // The parts of a run state that live as long as one run.
 struct Stage {
   Stage(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
-        const RunOptions& options, EventListener& events)
-      : cache_dir(workspace.cache_dir(planned.pipeline.cache)),
-        blobs(workspace.disk(), cache_dir),
-        actions(workspace.disk(), cache_dir),
-        discovered(workspace.disk(), cache_dir),
+        const RunOptions& options, ResultCache::Use use, EventListener& events)
+      : cache(workspace, planned.pipeline.cache, planned.pipeline.name, use),
         executables(workspace.environment().path()),
         secrets(secrets_of(planned.graph, workspace.environment())),
         state{.pipeline = planned.pipeline,
               .graph = planned.graph,
               .tree = workspace.tree(),
-              .blobs = blobs,
-              .actions = actions,
-              .discovered = discovered,
+              .cache = &cache,
               .db = workspace.db(),
               .questions = workspace.questions(),
               .tools = workspace.tools(),
@@ -129,10 +140,7 @@ struct Stage {
       for (const NodeId id : selected) state.forced[index_of(id)] = true;
   }
 
-  std::string cache_dir;
-  BlobStore blobs;
-  ActionCache actions;
-  DiscoveredSets discovered;
+  ResultCache cache;
   Executables executables;
   Redactor secrets;
   RunState state;
@@ -156,6 +164,17 @@ NodeReport not_started(RunState& state, NodeId id, const std::string& failed, bo
   return report;
 }
 
+// What the environment says over the settings, and whether a run could use them.
+void check_cache(Workspace& workspace, CacheSettings& settings, Diagnostics& diagnostics) {
+  const auto variable = [&](const std::string& name) { return workspace.environment().get(name); };
+  Status usable = apply_environment(settings, variable);
+  if (usable && !diagnostics.has_errors()) {
+    const Result<std::unique_ptr<CacheTier>> tier = open_shared_tier(workspace, settings);
+    if (!tier) usable = std::unexpected(tier.error());
+  }
+  if (!usable) diagnostics.error({}, usable.error().message, usable.error().help);
+}
+
 }  // namespace
 
 Redactor secrets_of(const Graph& graph, const Environment& environment) {
@@ -177,6 +196,7 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
   PlannedPipeline planned;
   const std::vector<RuleKeys> rules = rule_keys();
   planned.pipeline = load_pipeline(options, rules, world, sources, diagnostics);
+  check_cache(workspace, planned.pipeline.cache, diagnostics);
   if (diagnostics.has_errors()) return planned;
 
   PlanContext context{planned.pipeline, workspace.tree(), diagnostics};
@@ -195,7 +215,7 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
                         const RunOptions& options, const StopSignal& stop, EventListener& events) {
   const auto started = std::chrono::steady_clock::now();
   const std::int64_t started_ms = now_ms();
-  Stage stage(workspace, planned, selected, options, events);
+  Stage stage(workspace, planned, selected, options, ResultCache::Use::keep, events);
   RunState& state = stage.state;
   StateDb& db = workspace.db();
   const std::int64_t run = db.begin_run(started_ms).value_or(0);
@@ -218,12 +238,15 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
     } else {
       report = not_started(state, id, tally.first_failed(), stop.requested());
     }
-    tally.add(node.label, report);
+    tally.add(node.label, registry()[node.rule]->name(), report);
     if (report.outcome != Outcome::unchanged)
       db.record_run_node({run, node.label, report.outcome, report.key, report.duration_ms, report.reason});
     events.node_finished(id, report);
   };
   execute(planned.graph, planned.pipeline.pools, wanted, {.jobs = options.jobs, .expected_ms = expected_ms}, body);
+
+  for (const std::string& warning : stage.cache.finish()) events.warning(warning);
+  if (std::vector<LookupCount> answers = tally.answers(); !answers.empty()) db.record_lookups(run, std::move(answers));
 
   RunSummary summary = tally.finish(stop.requested());
   summary.nodes = count;
@@ -239,10 +262,25 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
   return summary;
 }
 
+namespace {
+
+// A node that never ran here is compared with its last action anywhere, as far as the caches know it.
+void compare_with_elsewhere(RunState& state, const std::string& label, Decision& decision) {
+  if (decision.next != Next::run || state.recorded.contains(label)) return;
+  const std::optional<PortableAction> was = state.cache->latest(label);
+  if (!was) return;
+  const Result<PortableAction> now = portable_action_of(state, decision);
+  if (!now) return;
+  decision.changes = compare_explanations(explain(*was), explain(*now));
+  if (!decision.changes.empty()) decision.reason = reason_of(decision.changes) + ", since it ran elsewhere";
+}
+
+}  // namespace
+
 std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& planned,
                                const std::vector<NodeId>& selected, const RunOptions& options) {
   SilentListener nobody;
-  Stage stage(workspace, planned, selected, options, nobody);
+  Stage stage(workspace, planned, selected, options, ResultCache::Use::look, nobody);
   RunState& state = stage.state;
   const std::vector<bool> wanted = planned.graph.closure(selected);
   std::vector<Forecast> forecasts;
@@ -257,6 +295,7 @@ std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& plan
       if (before.outcome == Outcome::ran && !before.result) next.after = planned.graph.node(dependency).label;
     }
     next.decision = decide(state, id);
+    compare_with_elsewhere(state, planned.graph.node(id).label, next.decision);
     if (next.decision.has_key) next.fields = explanation_of(state, next.decision);
     redact(state, next.decision);
     const Next what = next.decision.next;

@@ -9,9 +9,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cache/action_cache.hpp"
-#include "cache/blobs.hpp"
-#include "cache/discovered_sets.hpp"
 #include "cache/source_tree.hpp"
 #include "cache/state_db.hpp"
 #include "engine/environment.hpp"
@@ -22,6 +19,7 @@
 #include "engine/producers.hpp"
 #include "engine/questions.hpp"
 #include "engine/redact.hpp"
+#include "engine/result_cache.hpp"
 #include "engine/tools.hpp"
 #include "schemas/pipeline.hpp"
 
@@ -51,9 +49,7 @@ struct RunState {
   const Pipeline& pipeline;
   const Graph& graph;
   SourceTree& tree;
-  BlobStore& blobs;
-  ActionCache& actions;
-  DiscoveredSets& discovered;
+  ResultCache* cache;  // null when nothing will run
   StateDb& db;
   Questions& questions;
   Tools& tools;

@@ -67,9 +67,9 @@ std::vector<StoredAnswer> Tools::take_new_answers() {
 }
 
 Result<Tool> Tools::identify(const std::string& name, std::string path) {
-  const Result<FastDigest> digest = tree_.digest(path);
-  if (!digest) return std::unexpected(digest.error());
-  return Tool{.name = name, .path = std::move(path), .identity = digest->hex(), .version = {}};
+  const Result<ContentDigests> digests = tree_.strong_digest(path);
+  if (!digests) return std::unexpected(digests.error());
+  return Tool{.name = name, .path = std::move(path), .identity = digests->strong.hex(), .version = {}};
 }
 
 Result<Tool> Tools::find(const std::string& name, const std::string& path_variable) {

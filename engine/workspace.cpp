@@ -49,13 +49,16 @@ Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state
   return workspace;
 }
 
+std::string Workspace::absolute_path(const std::string& path) const {
+  if (path.starts_with("~/")) return environment_.get("HOME").value_or("/") + path.substr(1);
+  return tree_.absolute(path);
+}
+
 std::string Workspace::cache_dir(const CacheSettings& settings) const {
-  const std::string home = environment_.get("HOME").value_or("/");
   if (const auto dir = environment_.get("TRILOCK_CACHE_DIR"); dir && !dir->empty()) return tree_.absolute(*dir);
-  if (settings.dir.starts_with("~/")) return home + settings.dir.substr(1);
-  if (!settings.dir.empty()) return tree_.absolute(settings.dir);
+  if (!settings.dir.empty()) return absolute_path(settings.dir);
   if (const auto xdg = environment_.get("XDG_CACHE_HOME"); xdg && xdg->starts_with('/')) return *xdg + "/trilock";
-  return home + "/.cache/trilock";
+  return absolute_path("~/.cache/trilock");
 }
 
 Status Workspace::save() {

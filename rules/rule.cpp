@@ -125,11 +125,11 @@ Status add_file(SourceTree& tree, std::string path, Action& action) {
     if (!path.starts_with('/')) {
       action.inputs.push_back(path);
     } else if (stat->type == FileType::file) {
-      const Result<FastDigest> digest = tree.digest(path);
-      if (!digest) return std::unexpected(digest.error());
+      const Result<ContentDigests> digests = tree.strong_digest(path);
+      if (!digests) return std::unexpected(digests.error());
       const std::string name = "file " + relative_to(tree.root(), path);
       if (std::ranges::find(action.fields, name, &Field::name) == action.fields.end())
-        action.fields.push_back({name, digest->hex()});
+        action.fields.push_back({name, digests->strong.hex()});
     }
     if (stat->type != FileType::symlink) return {};
     const Result<std::string> target = tree.read_link(path);

@@ -119,7 +119,7 @@ struct OutputEntry {
   std::uint32_t mode = 0;  // permission bits, setuid and setgid stripped
   std::uint64_t size = 0;  // of a file
   StrongDigest blob;       // of a file
-  FastDigest content;      // of a file: the same bytes, for comparing on this machine
+  FastDigest content;      // of a file: the same bytes, for comparing on this machine; all zero when not known
   std::string symlink_target;
   friend bool operator==(const OutputEntry&, const OutputEntry&) = default;
 };

@@ -42,7 +42,7 @@ struct OutputChange {
 
 std::string state_of(const OutputEntry& entry) {
   if (entry.type == EntryType::symlink) return "-> " + entry.symlink_target;
-  return entry.type == EntryType::directory ? "directory" : fmt::format("{:o} {}", entry.mode, entry.content.hex());
+  return entry.type == EntryType::directory ? "directory" : fmt::format("{:o} {}", entry.mode, entry.blob.hex());
 }
 
 OutputChange output_change(const Difference& difference, SourceTree& tree) {
@@ -50,13 +50,14 @@ OutputChange output_change(const Difference& difference, SourceTree& tree) {
   found.change.field = "output " + difference.path;
   if (difference.entry != nullptr) found.change.was = state_of(*difference.entry);
   const Result<InputState> now = look_at(tree, difference.path);
+  const Result<ContentDigests> digests = tree.strong_digest(difference.path);
   if (now)
     found.change.now = state_of({.path = difference.path,
                                  .type = now->type,
                                  .mode = now->mode,
                                  .size = 0,
-                                 .blob = {},
-                                 .content = now->content,
+                                 .blob = digests ? digests->strong : StrongDigest{},
+                                 .content = {},
                                  .symlink_target = now->symlink_target});
   found.change.added = difference.entry == nullptr;
   found.change.removed = !now;

@@ -34,9 +34,9 @@ Status add_workspace_program(std::string_view written, const Node& node, Resolve
 
 Status add_program(const std::string& program, const Node& node, ResolveContext& context, Action& action) {
   if (program.starts_with('/')) {
-    const Result<FastDigest> digest = context.tree().digest(program);
-    if (!digest) return fail(ErrorKind::tool_missing, digest.error().message, digest.error().help);
-    action.tools.push_back({program, program, digest->hex(), {}});
+    const Result<ContentDigests> digests = context.tree().strong_digest(program);
+    if (!digests) return fail(ErrorKind::tool_missing, digests.error().message, digests.error().help);
+    action.tools.push_back({program, program, digests->strong.hex(), {}});
     return {};
   }
   if (program.find('/') != std::string::npos) return add_workspace_program(program, node, context, action);

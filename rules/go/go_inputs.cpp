@@ -172,8 +172,8 @@ void add_c_compiler(const GoSettings& settings, ResolveContext& context, Action&
   const std::string name(command.substr(0, command.find(' ')));
   if (name.empty()) return;
   if (name.starts_with('/')) {
-    if (const Result<FastDigest> digest = context.tree().digest(name))
-      action.tools.push_back({name, name, digest->hex(), {}});
+    if (const Result<ContentDigests> digests = context.tree().strong_digest(name))
+      action.tools.push_back({name, name, digests->strong.hex(), {}});
   } else if (Result<Tool> tool = context.tool(name)) {
     action.tools.push_back(*std::move(tool));
   }

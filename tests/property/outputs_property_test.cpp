@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include "cache/outputs.hpp"
+#include "tests/unit/cache/cache_fixture.hpp"
 
 namespace trilock {
 namespace {
@@ -166,17 +167,17 @@ int exit_code_as_nobody(int (*work)()) {
 int restore_into_read_only_directories() {
   RandomTree random(1);
   SourceTree tree(*random.disk, random.root);
-  BlobStore blobs(*random.disk, random.root + "/cache");
+  CacheDirectory cache(*random.disk, random.root + "/cache");
   const std::string top = random.root + "/out/locked";
   bool good = random.disk->set_mode(random.root + "/out", 0755).has_value();
   good = good && random.disk->write(top + "/inner/file", "content", 0444).has_value();
   good = good && random.disk->set_mode(top + "/inner", 0555).has_value();
   good = good && random.disk->set_mode(top, 0555).has_value();
   const Result<std::vector<OutputEntry>> before = entries_of(tree, random.outputs);
-  if (!good || !before || !store_outputs(tree, blobs, *before)) return 3;
+  if (!good || !before || !test::keep_outputs(tree, cache, *before)) return 3;
   good = random.disk->set_mode(top + "/inner", 0755) && random.disk->remove(top + "/inner/file") &&
          random.disk->set_mode(top + "/inner", 0555);
-  if (!good || !restore_outputs(tree, blobs, random.outputs, *before)) return 4;
+  if (!good || !restore_outputs(tree, blobs_from(cache), random.outputs, *before)) return 4;
   const Result<std::vector<OutputEntry>> after = entries_of(tree, random.outputs);
   return after && *after == *before ? 0 : 5;
 }
@@ -188,15 +189,15 @@ TEST_CASE("outputs: a restore undoes whatever happened to random trees") {
     CAPTURE(seed);
     RandomTree random(seed);
     SourceTree tree(*random.disk, random.root);
-    BlobStore blobs(*random.disk, random.root + "/cache");
+    CacheDirectory cache(*random.disk, random.root + "/cache");
     random.grow(25);
     const Result<std::vector<OutputEntry>> before = entries_of(tree, random.outputs);
     REQUIRE(before.has_value());
-    REQUIRE(store_outputs(tree, blobs, *before).has_value());
+    REQUIRE(test::keep_outputs(tree, cache, *before).has_value());
     CHECK(compare_outputs(tree, random.outputs, *before).empty());
     for (int round = 0; round < 3; ++round) {
       random.disturb(static_cast<int>(random.below(12)));
-      const Status restored = restore_outputs(tree, blobs, random.outputs, *before);
+      const Status restored = restore_outputs(tree, blobs_from(cache), random.outputs, *before);
       INFO((restored ? std::string() : restored.error().message));
       REQUIRE(restored.has_value());
       CHECK(compare_outputs(tree, random.outputs, *before).empty());

@@ -1,6 +1,7 @@
 // What the tests of the cache directory share: results with blobs, ready to be published.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "cache/cache_directory.hpp"
 #include "cache/hash.hpp"
 #include "cache/remote_api/messages.hpp"
+#include "cache/source_tree.hpp"
 
 namespace trilock::test {
 
@@ -62,6 +64,21 @@ inline Publication publication_of(std::string_view name, const std::vector<std::
 
 inline void publish(CacheDirectory& cache, const Publication& publication) {
   REQUIRE(cache.publish({&publication, 1}).has_value());
+}
+
+// Keeps the bytes of these outputs as they are in the workspace, as Publisher::add does for a result.
+inline Status keep_outputs(SourceTree& tree, CacheDirectory& cache, std::span<const OutputEntry> entries) {
+  Publication publication{.action = action_of("outputs"), .result = {}, .blobs = {}};
+  for (const OutputEntry& entry : entries) {
+    if (entry.type != EntryType::file) continue;
+    Result<BlobSource> captured = cache.capture(tree.absolute(entry.path), entry.blob, entry.size);
+    if (!captured) {
+      for (const BlobSource& blob : publication.blobs) cache.discard(blob);
+      return std::unexpected(captured.error());
+    }
+    publication.blobs.push_back(std::move(*captured));
+  }
+  return cache.publish({&publication, 1});
 }
 
 }  // namespace trilock::test

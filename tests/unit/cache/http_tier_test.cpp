@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "cache/hash.hpp"
+#include "cache/remote_api/messages.hpp"
 #include "cache/http_tier.hpp"
 #include "tests/support/scripted_server.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -68,8 +69,12 @@ BlobSource blob_of(std::string bytes) {
   return {strong_digest(bytes), bytes.size(), {}, bytes};
 }
 
+std::string result_of(const StrongDigest& action) {
+  return seal_result(encode_result(ActionResult{.values = {{"of", action.hex()}}}, {}).result, action);
+}
+
 Publication publication(std::string_view action, std::vector<BlobSource> blobs) {
-  return {strong_digest(action), "result of " + std::string(action), std::move(blobs)};
+  return {strong_digest(action), result_of(strong_digest(action)), std::move(blobs)};
 }
 
 Lines lines_of(const ScriptedServer& server) {
@@ -85,6 +90,7 @@ std::size_t files_in(const std::string& path) {
 const std::string bytes = "the bytes of a blob";
 const StrongDigest digest = strong_digest(bytes);
 const StrongDigest action = strong_digest("an action");
+const std::string a_result = result_of(action);
 
 // The kind of the error of fetching `bytes` from a server with this answer; nothing but a whole file may come of it.
 ErrorKind fetch_fails(ScriptedServer::Script script, Lines* warnings = nullptr) {
@@ -104,11 +110,11 @@ TEST_CASE("http: results and blobs are read from where Bazel puts them") {
   const TemporaryDirectory dir;
   Shelf shelf;
   shelf.put(bytes);
-  shelf.files["/ac/" + action.hex()] = "a result";
+  shelf.files["/ac/" + action.hex()] = a_result;
   const ScriptedServer server(shelf);
   HttpTier tier = reader(server);
   CHECK(tier.name() == "the cache `" + server.url() + "`");
-  CHECK(tier.result(action).value() == "a result");
+  CHECK(tier.result(action).value() == a_result);
   CHECK(tier.result(digest).error().kind == ErrorKind::not_found);
   CHECK(tier.blob(digest, bytes.size()).value() == bytes);
   CHECK(tier.blob(digest, 0).value() == bytes);
@@ -165,7 +171,7 @@ TEST_CASE("http: blobs are written first, each once, and several at once") {
   CHECK(server.most_at_once() <= 8);
   CHECK(server.connections() <= 8);
   CHECK(shelf.files.at("/cas/" + digest.hex()) == bytes);
-  CHECK(shelf.files.at("/ac/" + strong_digest("action 3").hex()) == "result of action 3");
+  CHECK(shelf.files.at("/ac/" + strong_digest("action 3").hex()) == result_of(strong_digest("action 3")));
   for (const auto& [path, content] : shelf.files)
     if (path.starts_with("/cas/")) CHECK(path == "/cas/" + strong_digest(content).hex());
 
@@ -281,7 +287,7 @@ TEST_CASE("http: what is cut off is asked for again, and given up after three at
 
 TEST_CASE("http: an error of the server that passes is waited out") {
   Shelf shelf;
-  shelf.files["/ac/" + action.hex()] = "a result";
+  shelf.files["/ac/" + action.hex()] = a_result;
   for (const int status : {429, 500, 502, 503, 504}) {
     std::atomic<int> calls = 0;
     const ScriptedServer server([&](const HttpRequest& request) {
@@ -289,7 +295,7 @@ TEST_CASE("http: an error of the server that passes is waited out") {
       return shelf(request);
     });
     HttpTier tier = writer(server);
-    CHECK(tier.result(action).value() == "a result");
+    CHECK(tier.result(action).value() == a_result);
     calls = 0;
     CHECK(tier.publish(std::vector<Publication>{publication("a", {blob_of("b")})}));
     CHECK(tier.take_warnings() == Lines{});
@@ -298,7 +304,7 @@ TEST_CASE("http: an error of the server that passes is waited out") {
 
 TEST_CASE("http: Retry-After is obeyed, within reason") {
   Shelf shelf;
-  shelf.files["/ac/" + action.hex()] = "a result";
+  shelf.files["/ac/" + action.hex()] = a_result;
   std::string after = "1";
   std::atomic<int> calls = 0;
   const ScriptedServer server([&](const HttpRequest& request) {
@@ -375,14 +381,14 @@ TEST_CASE("http: bytes that drip do not count as progress") {
 
 TEST_CASE("http: redirects are followed a few times, to the same scheme only") {
   Shelf shelf;
-  shelf.files["/ac/" + action.hex()] = "a result";
+  shelf.files["/ac/" + action.hex()] = a_result;
   std::string target = "/elsewhere/ac/" + action.hex();
   const ScriptedServer server([&](const HttpRequest& request) {
     if (request.path.starts_with("/elsewhere")) return shelf({.method = "GET", .path = request.path.substr(10)});
     return HttpReply{.status = 302, .body = "moved", .headers = {"Location: " + target}};
   });
   HttpTier tier = reader(server);
-  CHECK(tier.result(action).value() == "a result");
+  CHECK(tier.result(action).value() == a_result);
   for (const std::string& wrong : {std::string("/ac/loop"), std::string("file:///etc/passwd")}) {
     target = wrong;
     HttpTier next = reader(server);

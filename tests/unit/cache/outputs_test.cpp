@@ -5,13 +5,14 @@
 
 #include <doctest/doctest.h>
 
-#include "cache/hash.hpp"
 #include "tests/support/memory_disk.hpp"
+#include "tests/unit/cache/cache_fixture.hpp"
 
 namespace trilock {
 namespace {
 
 using test::FaultSpan;
+using test::keep_outputs;
 using test::MemoryDisk;
 
 OutputSpec output(std::string path) {
@@ -22,7 +23,7 @@ OutputSpec output(std::string path) {
 struct Scene {
   MemoryDisk disk;
   SourceTree tree{disk, "/w"};
-  BlobStore blobs{disk, "/cache"};
+  CacheDirectory cache{disk, "/cache"};
   std::vector<OutputSpec> outputs = {output("bin/app"), output("out")};
 
   std::string unkept;  // of the last scan
@@ -45,7 +46,7 @@ struct Scene {
   // What scan finds now, stored.
   std::vector<OutputEntry> store() {
     std::vector<OutputEntry> entries = scan();
-    REQUIRE(store_outputs(tree, blobs, entries).has_value());
+    REQUIRE(keep_outputs(tree, cache, entries).has_value());
     return entries;
   }
   Error scan_error() {
@@ -59,7 +60,9 @@ struct Scene {
     tree.forget("");
     return compare_outputs(tree, outputs, entries);
   }
-  Status restore(const std::vector<OutputEntry>& entries) { return restore_outputs(tree, blobs, outputs, entries); }
+  Status restore(const std::vector<OutputEntry>& entries) {
+    return restore_outputs(tree, blobs_from(cache), outputs, entries);
+  }
   // Everything in the workspace but trilock's own folder.
   std::vector<std::string> workspace() {
     std::vector<std::string> paths = disk.paths();
@@ -173,15 +176,14 @@ TEST_CASE("outputs: symlinks inside are kept, and an output may be one that stay
 TEST_CASE("outputs: bytes are stored, and not when they changed since") {
   Scene scene;
   std::vector<OutputEntry> entries = scene.store();
-  CHECK(scene.blobs.get(strong_digest("program")).value() == "program");
-  CHECK(scene.blobs.get(strong_digest("")).value().empty());
+  CHECK(scene.cache.blob(strong_digest("program"), 7).value() == "program");
   entries = scene.scan();
   scene.disk.put("/w/out/a/data", "tada");
   scene.disk.erase("/cache");
-  const Status status = store_outputs(scene.tree, scene.blobs, entries);
+  const Status status = keep_outputs(scene.tree, scene.cache, entries);
   REQUIRE(!status.has_value());
   CHECK(status.error().kind == ErrorKind::corrupt);
-  CHECK(status.error().message == "the output `out/a/data` changed while it was being stored");
+  CHECK(status.error().message == "`/w/out/a/data` changed while it was being stored");
 }
 
 TEST_CASE("outputs: a comparison finds every kind of difference") {
@@ -328,15 +330,15 @@ TEST_CASE("outputs: nothing is touched when a blob is not to be had") {
   const std::string hex = strong_digest("data").hex();
   const std::string blob = "/cache/cas/" + hex.substr(0, 2) + "/" + hex;
   ErrorKind kind = ErrorKind::not_found;
-  std::string message = "cannot restore `out/a/data`: blob `" + hex + "` ";
+  std::string message = "cannot restore outputs: ";
   SUBCASE("absent") {
     scene.disk.erase(blob);
-    message += "is not in the cache";
+    message += "blob `" + hex + "` is not in the cache directory `/cache`";
   }
   SUBCASE("damaged") {
     scene.disk.put(blob, "dat?");
     kind = ErrorKind::corrupt;
-    message += "was damaged and has been removed";
+    message += "`" + blob + "` has other bytes";
   }
   const Status status = scene.restore(entries);
   REQUIRE(!status.has_value());
@@ -444,11 +446,11 @@ TEST_CASE("outputs: a fault at any write of a store is an error and does no harm
     const std::vector<OutputEntry> entries = scene.scan();
     scene.disk.clear_log();
     scene.disk.fail_write(nth, ENOSPC);
-    const Status status = store_outputs(scene.tree, scene.blobs, entries);
+    const Status status = keep_outputs(scene.tree, scene.cache, entries);
     reached = scene.disk.writes() >= nth;
     if (!status) CHECK(status.error().kind == ErrorKind::no_space);
     scene.disk.heal();
-    REQUIRE(store_outputs(scene.tree, scene.blobs, entries).has_value());
+    REQUIRE(keep_outputs(scene.tree, scene.cache, entries).has_value());
     scene.disk.erase("/w/out");
     REQUIRE(scene.restore(entries).has_value());
     CHECK(scene.scan() == entries);
@@ -461,7 +463,7 @@ TEST_CASE("outputs: a rename that the disk refuses is done as a copy") {
   Scene scene;
   const std::vector<OutputEntry> entries = scene.store();
   scene.disk.put("/w/bin/app", "changed", 0600);
-  scene.disk.fail_write(4, EXDEV);  // after clearing the stage, the copy, and its name in the stage
+  scene.disk.fail_write(3, EXDEV);  // after clearing the stage and the copy
   REQUIRE(scene.restore(entries).has_value());
   CHECK(scene.scan() == entries);
   CHECK(!scene.disk.has("/w/.trilock/tmp/restore-" + fast_digest("bin/app").hex()));

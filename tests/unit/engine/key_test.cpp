@@ -242,7 +242,7 @@ TEST_CASE("the explanation has the fields of the walk, and no secret") {
   std::string text;
   for (const Field& field : fields) text += field.name + "=" + field.value + "\n";
   CHECK(text ==
-        "rule version command=2.1\nplatform=linux/amd64\ncommand cc=cc -I -O2 main.c\ndirectory of cc=src\n"
+        "rule version command=3.1\nplatform=linux/amd64\ncommand cc=cc -I -O2 main.c\ndirectory of cc=src\n"
         "env LC_ALL of cc=C\nenv CFLAGS=-g\nsecret TOKEN=\ntool cc=12.2.0\nidentity of cc=c0ffee\nbuilder=buildah\n"
         "writes Dockerfile=644 " +
             fast_digest("FROM x").hex() +

@@ -64,8 +64,3 @@ TEST_CASE("without an order standard output comes first") {
   CHECK(joined(report) == "o:a|o:b|e:c|");
   CHECK(lines_of(NodeReport()).empty());
 }
-
-TEST_CASE("a command line can be typed into a shell") {
-  CHECK(command_line({"go", "vet", "./..."}) == "go vet ./...");
-  CHECK(command_line({"sh", "-c", "echo 'a b' $X", ""}) == R"(sh -c 'echo '\''a b'\'' $X' '')");
-}
