@@ -33,11 +33,12 @@ std::string_view to_string(CacheKind kind) {
   return kind == CacheKind::ac ? "ac" : "cas";
 }
 
-CacheDirectory::CacheDirectory(Disk& disk, std::string root, Access access)
+CacheDirectory::CacheDirectory(Disk& disk, std::string root, Access access, Descriptions descriptions)
     : disk_(disk),
       root_(std::move(root)),
       name_(fmt::format("the cache directory `{}`", root_)),
       access_(access),
+      descriptions_(descriptions),
       temporary_prefix_(make_temporary_prefix()) {}
 
 std::string CacheDirectory::shard_path(CacheKind kind, std::uint8_t shard) const {

@@ -43,8 +43,12 @@ class CacheDirectory final : public CacheTier {
  public:
   // Whether anything but times of use may change. With `read`, what is damaged stays where it is.
   enum class Access : std::uint8_t { read, read_write };
+  // Whether what describes an action is kept beside its result. It is for other machines, and is more files than the
+  // result itself has.
+  enum class Descriptions : std::uint8_t { keep, drop };
   // `root` is absolute and need not exist. Nothing is made before something is published.
-  CacheDirectory(Disk& disk, std::string root, Access access = Access::read_write);
+  CacheDirectory(Disk& disk, std::string root, Access access = Access::read_write,
+                 Descriptions descriptions = Descriptions::keep);
 
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] std::string path_of(CacheKind kind, const StrongDigest& digest) const;
@@ -94,6 +98,7 @@ class CacheDirectory final : public CacheTier {
   const std::string root_;
   const std::string name_;
   const Access access_;
+  const Descriptions descriptions_;
   const std::string temporary_prefix_;
   std::atomic<std::uint64_t> next_temporary_ = 0;
   std::array<std::atomic<bool>, 512> shard_is_there_{};  // ac, then cas: a directory, and no symlink to one

@@ -95,6 +95,7 @@ Status CacheDirectory::stage(const Publication& publication, Batch& batch) {
   std::vector<Staged> blobs;
   Status status = make_shard(CacheKind::ac, publication.action, batch);
   for (const BlobSource& source : publication.blobs) {
+    if (source.describes && descriptions_ == Descriptions::drop) continue;
     if (status && source.size > 0)
       status = stage_blob(source, batch, blobs);
     else

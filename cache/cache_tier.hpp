@@ -26,6 +26,7 @@ struct BlobSource {
   std::uint64_t size = 0;
   std::string path;  // absolute; the file stays as it is until `publish` has returned
   std::string bytes;
+  bool describes = false;  // part of what describes the action; no result refers to it
 };
 
 // A result and every blob that it refers to, and besides those the messages that describe its action, which nothing

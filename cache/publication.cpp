@@ -5,7 +5,7 @@
 namespace trilock {
 namespace {
 
-BlobSource source_of(Message&& message) {
+BlobSource source_of(Message message) {
   const std::uint64_t size = message.bytes.size();
   return {.digest = message.digest, .size = size, .path = {}, .bytes = std::move(message.bytes)};
 }
@@ -23,7 +23,10 @@ Publication make_publication(const SourceTree& tree, const ActionMessages& actio
         {.digest = entry.blob, .size = entry.size, .path = tree.absolute(entry.path), .bytes = {}});
   }
   for (Message& message : messages.blobs) publication.blobs.push_back(source_of(std::move(message)));
-  for (const Message& message : action.messages) publication.blobs.push_back(source_of(Message(message)));
+  for (const Message& message : action.messages) {
+    publication.blobs.push_back(source_of(message));
+    publication.blobs.back().describes = true;
+  }
   return publication;
 }
 

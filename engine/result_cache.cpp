@@ -47,7 +47,9 @@ ResultCache::ResultCache(Workspace& workspace, const CacheSettings& settings, st
       use_(use),
       latest_action_(encode_action(latest_action(pipeline, settings.name_space)).digest),
       local_(workspace.disk(), workspace.cache_dir(settings),
-             use == Use::keep ? CacheDirectory::Access::read_write : CacheDirectory::Access::read) {
+             use == Use::keep ? CacheDirectory::Access::read_write : CacheDirectory::Access::read,
+             workspace.cache_dir_is_named(settings) ? CacheDirectory::Descriptions::keep
+                                                    : CacheDirectory::Descriptions::drop) {
   Result<std::unique_ptr<CacheTier>> shared = open_shared_tier(workspace, settings);
   if (shared)
     shared_ = std::move(*shared);

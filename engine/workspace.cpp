@@ -54,6 +54,10 @@ std::string Workspace::absolute_path(const std::string& path) const {
   return tree_.absolute(path);
 }
 
+bool Workspace::cache_dir_is_named(const CacheSettings& settings) const {
+  return !settings.dir.empty() || !environment_.get("TRILOCK_CACHE_DIR").value_or("").empty();
+}
+
 std::string Workspace::cache_dir(const CacheSettings& settings) const {
   if (const auto dir = environment_.get("TRILOCK_CACHE_DIR"); dir && !dir->empty()) return tree_.absolute(*dir);
   if (!settings.dir.empty()) return absolute_path(settings.dir);

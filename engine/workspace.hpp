@@ -41,6 +41,8 @@ class Workspace {
 
   // TRILOCK_CACHE_DIR, else `[cache] dir`, else $XDG_CACHE_HOME/trilock, else ~/.cache/trilock. Absolute.
   [[nodiscard]] std::string cache_dir(const CacheSettings& settings) const;
+  // Whether the user or the pipeline chose it, so that others may have chosen the same.
+  [[nodiscard]] bool cache_dir_is_named(const CacheSettings& settings) const;
   // A path of the pipeline's settings: absolute, below the home directory with `~/`, or seen from the workspace.
   [[nodiscard]] std::string absolute_path(const std::string& path) const;
 

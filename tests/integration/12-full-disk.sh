@@ -104,7 +104,7 @@ export XDG_CACHE_HOME=$work/cache-disk
 head -c 500000 /dev/urandom >source
 trilock run
 expect_code 'a cache without room: done' 0
-expect_match 'a cache without room: a warning' '^warning: the cache was not written: .*no space left' "$err"
+expect_match 'a cache without room: a warning' '^warning: not every result is kept in the cache directory .*no space left' "$err"
 expect_equal 'a cache without room: no half a blob' '' "$(find "$XDG_CACHE_HOME" -type f)"
 run_json
 expect_ran 'a cache without room: nothing runs again'
@@ -112,14 +112,14 @@ mount -o remount,ro "$work/cache-disk"
 echo more >>source
 trilock run
 expect_code 'a cache that is read-only: done' 0
-expect_match 'a cache that is read-only: a warning' '^warning: the cache was not written: .*read-only' "$err"
+expect_match 'a cache that is read-only: a warning' '^warning: not every result is kept in the cache directory .*read-only' "$err"
 expect_equal 'a cache that is read-only: the output is right' "$(sha256sum <source)" "$(sha256sum <copy)"
 export XDG_CACHE_HOME=$work/file
 touch "$work/file"
 echo more >>source
 trilock run
 expect_code 'a cache directory that is a file: done' 0
-expect_match 'a cache directory that is a file: a warning' '^warning: the cache was not written: ' "$err"
+expect_match 'a cache directory that is a file: a warning' '^warning: not every result is kept in the cache directory .*not a directory' "$err"
 
 # --- the state directory cannot be written ---
 export XDG_CACHE_HOME=$work/cache

@@ -237,3 +237,26 @@ unshare -m sh "$work/without.sh" "$library" "$client" --times 3 "$url" get build
 expect_same 'that it is missing is said once' \
   "warning: the cache \`$url\` is not used any more in this run: \`libcurl.so.4\` cannot be loaded: it is in the package libcurl4" \
   "$(cat "$work/err")"
+
+# --- what a run does with it ---------------------------------------------------------------------------------------
+
+# One node in a workspace and with a cache directory of its own.
+run_with() { # workspace, URL, mode
+  mkdir -p "$work/$1"
+  printf '[cache]\nshared = "%s"\nmode = "%s"\n[command.made]\nrun = ["sh", "-c", "date +%%N >made"]\noutputs = ["made"]\n' \
+    "$2" "$3" >"$work/$1/trilock.toml"
+  XDG_CACHE_HOME=$work/cache-$1 trilock run -C "$work/$1"
+}
+
+run_with refused "$url" read-write
+expect_code 'a server that refuses what a run writes fails nothing' 0
+expect_equal 'and is named once' 1 "$(grep -c '^warning: .*401' "$work/err")"
+run_with writer "http://writer:pass%3Aword@127.0.0.1:$port" read-write
+expect_code 'a run that may write' 0
+expect_equal 'has nothing to complain of' '' "$err"
+run_with reader "$url" read
+expect_contains 'a run that may only read has the result of the other' '1 restored' "$out"
+expect_equal 'and its output' "$(cat "$work/writer/made")" "$(cat "$work/reader/made")"
+run_with gone "http://127.0.0.1:1" read-write
+expect_code 'a server that is not there fails nothing' 0
+expect_match 'and is named' '^warning: .*127.0.0.1:1' "$err"

@@ -52,7 +52,7 @@ int put(CacheTier& tier, const std::string& name, std::span<char*> files) {
     outputs.push_back({"", path, {}});
   }
   std::ranges::sort(result.outputs, {}, &OutputEntry::path);
-  publication.result = encode_result(result, outputs).result;
+  publication.result = seal_result(encode_result(result, outputs).result, publication.action);
   const Status kept = tier.publish({&publication, 1});
   if (!kept) say("error", kept.error().message);
   return kept ? 0 : 1;
