@@ -90,7 +90,7 @@ TEST_CASE("a program with an absolute path counts by its content") {
   const Result<Action> action = test.resolve("run = [\"/opt/tool\"]\n");
   REQUIRE(action);
   CHECK(action->inputs.empty());
-  CHECK(action->tools.at(0).identity == test.tree->digest("/opt/tool")->hex());
+  CHECK(action->tools.at(0).identity == test.tree->strong_digest("/opt/tool")->strong.hex());
   CHECK(test.resolve("run = [\"/opt/absent\"]\n").error().kind == ErrorKind::tool_missing);
 }
 

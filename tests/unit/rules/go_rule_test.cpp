@@ -308,8 +308,8 @@ TEST_CASE("go: modules replaced by a directory, workspaces, and what lies outsid
     workspace.tree.swap(inner);
     const Action action = action_of(workspace, "kind = \"build\"\n");
     CHECK(action.inputs == Paths{"go.mod", "main.go"});
-    CHECK(field(action, "file ../lib/lib.go").size() == 32);
-    CHECK(field(action, "file ../lib/go.mod").size() == 32);
+    CHECK(field(action, "file ../lib/lib.go").size() == 64);
+    CHECK(field(action, "file ../lib/go.mod").size() == 64);
   }
 }
 
