@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "cache/hash.hpp"
-#include "cache/remote_api/messages.hpp"
 #include "cache/http_tier.hpp"
+#include "cache/remote_api/messages.hpp"
 #include "tests/support/scripted_server.hpp"
 #include "tests/support/temporary_directory.hpp"
 
