@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::string_view magic = "trilockD\x01";
 constexpr std::size_t checksum_size = sizeof(FastDigest::data);
-constexpr std::size_t most_sets = 16;
 
 void put_number(std::string& out, std::size_t value) {
   for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(value >> shift & 0xff));

@@ -1,5 +1,6 @@
 #include "cache/publisher.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -126,6 +127,8 @@ struct Publisher::Impl {
   CacheTier* const shared;
   const PublisherLimits limits;
 
+  std::atomic<bool> shared_is_left = false;
+
   std::mutex warnings_lock;
   std::vector<std::string> warnings;
   bool reported_local = false;
@@ -158,6 +161,7 @@ void Publisher::Impl::publish_local(std::vector<Item> batch) {
 }
 
 void Publisher::Impl::share(Item item) {
+  if (shared_is_left) return;
   item.weight = bytes_in_memory(item.publication);
   if (shared_lane.weight() + item.weight > limits.waiting_shared_bytes)
     return report(*shared, reported_shared, "it is slower than results are made");
@@ -165,6 +169,7 @@ void Publisher::Impl::share(Item item) {
 }
 
 void Publisher::Impl::publish_shared(std::vector<Item> batch) {
+  if (shared_is_left) return;
   std::vector<Publication> publications;
   publications.reserve(batch.size());
   for (Item& item : batch) publications.push_back(std::move(item.publication));
@@ -204,6 +209,10 @@ Status Publisher::add(Publication publication, Reach reach) {
 void Publisher::flush() {
   impl_->local_lane.flush();
   impl_->shared_lane.flush();
+}
+
+void Publisher::leave_shared() {
+  impl_->shared_is_left = true;
 }
 
 std::vector<std::string> Publisher::take_warnings() {

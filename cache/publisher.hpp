@@ -41,6 +41,9 @@ class Publisher {
   // Waits until everything added before is published, or was given up.
   void flush();
 
+  // From now on nothing more is given to the shared tier: the user waits for the end.
+  void leave_shared();
+
   // Since the last call, what could not be kept; the first failure of each tier only.
   [[nodiscard]] std::vector<std::string> take_warnings();
 

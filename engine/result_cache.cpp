@@ -184,14 +184,17 @@ void ResultCache::publish_latest() {
   publish(local_, new_latest_, Publisher::Reach::local);
 }
 
-std::vector<std::string> ResultCache::finish() {
+std::vector<std::string> ResultCache::finish(End end) {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> warnings = std::exchange(warnings_, {});
   const auto add = [&](std::vector<std::string> more) {
     for (std::string& warning : more) warnings.push_back(std::move(warning));
   };
   if (publisher_ != nullptr) {
-    publish_latest();
+    if (end == End::interrupted)
+      publisher_->leave_shared();
+    else
+      publish_latest();
     publisher_->flush();
     add(publisher_->take_warnings());
   }

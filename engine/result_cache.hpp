@@ -65,8 +65,10 @@ class ResultCache {
   // The action that the node of that label had last, wherever that was; none when it is not known.
   [[nodiscard]] std::optional<PortableAction> latest(std::string_view label);
 
-  // Waits until all is kept, and evicts what the settings say is too much. Returns what the user should be told.
-  [[nodiscard]] std::vector<std::string> finish();
+  // Waits until all is kept, and evicts what the settings say is too much. Of an interrupted run only this machine
+  // keeps what is not shared yet. Returns what the user should be told.
+  enum class End : std::uint8_t { done, interrupted };
+  [[nodiscard]] std::vector<std::string> finish(End end);
 
  private:
   using Latest = std::map<std::string, StrongDigest, std::less<>>;

@@ -245,7 +245,8 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
   };
   execute(planned.graph, planned.pipeline.pools, wanted, {.jobs = options.jobs, .expected_ms = expected_ms}, body);
 
-  for (const std::string& warning : stage.cache.finish()) events.warning(warning);
+  const ResultCache::End end = stop.requested() ? ResultCache::End::interrupted : ResultCache::End::done;
+  for (const std::string& warning : stage.cache.finish(end)) events.warning(warning);
   if (std::vector<LookupCount> answers = tally.answers(); !answers.empty()) db.record_lookups(run, std::move(answers));
 
   RunSummary summary = tally.finish(stop.requested());

@@ -78,6 +78,19 @@ TEST_CASE("publisher: outputs are kept as they were when they were added") {
   CHECK(disk.list("/cache/tmp")->empty());
 }
 
+TEST_CASE("publisher: who leaves the shared tier keeps results on this machine alone") {
+  MemoryDisk disk;
+  CacheDirectory local(disk, "/cache");
+  FakeTier shared(disk);
+  Publisher publisher(local, &shared, {.delay = milliseconds(10'000)});
+  REQUIRE(publisher.add(with_file(disk, "one", "abc"), Publisher::Reach::shared).has_value());
+  publisher.leave_shared();
+  publisher.flush();
+  CHECK(local.result(action_of("one")).has_value());
+  CHECK(shared.actions.empty());
+  CHECK(publisher.take_warnings().empty());
+}
+
 TEST_CASE("publisher: results are sealed on their way") {
   MemoryDisk disk;
   CacheDirectory local(disk, "/cache");
