@@ -139,7 +139,7 @@ std::string digest_of_outputs(const ActionResult& result, std::string_view below
            (path.starts_with(below) && path.size() > below.size() && path[below.size()] == '/');
   };
   for (const OutputEntry& entry : result.outputs) {
-    if (!is_inside(entry.path)) continue;
+    if (!is_inside(entry.path) || is_private_output(entry.path)) continue;
     text("output");
     text(entry.path);
     // A symlink has no mode; the cache gives one.
@@ -239,18 +239,31 @@ Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision&
 
 // --- what is known already ---
 
-bool still_there(RunState& state, NodeId id, Resolver& resolver, const ActionResult& result, std::string& missing) {
+// Whether what the result had outside of the file system is there, or can be brought back by `revival`. `missing` says
+// why not, or why it has to be brought back.
+bool is_to_be_had(RunState& state, NodeId id, Resolver& resolver, const ActionResult& result,
+                  std::vector<Process>& revival, std::string& missing) {
+  revival.clear();
+  missing.clear();
   const Node& node = state.graph.node(id);
-  const Result<bool> there = rule_of(node).probe(node, state.pipeline.targets[node.target], result, resolver);
+  const Target& target = state.pipeline.targets[node.target];
+  const Result<bool> there = rule_of(node).probe(node, target, result, resolver);
   if (there && *there) return true;
   missing = there ? "what it made is no longer there" : there.error().message;
-  return false;
+  if (!there) return false;
+  Result<std::vector<Process>> processes = rule_of(node).revive(node, target, result, resolver);
+  if (processes) revival = std::move(*processes);
+  return !revival.empty();
 }
 
 // The key with what is read beyond the declared inputs, as it is now.
 void adopt_discovered(RunState& state, std::span<const std::string> paths, Decision& decision) {
   decision.discovered = look_at_discovered(state.tree, paths);
   decision.key = fast_key(material_of(state, decision));
+}
+
+bool outputs_are_kept(const RunState& state, const ActionResult& result) {
+  return state.cache != nullptr && state.cache->holds(result.outputs);
 }
 
 bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
@@ -276,20 +289,18 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
     decision.reason = result.error().message;
     return false;
   }
-  if (std::string missing; !still_there(state, id, resolver, *result, missing)) {
-    decision.reason = missing;
+  if (!is_to_be_had(state, id, resolver, *result, decision.revival, decision.reason)) return false;
+  const std::string difference = compare_outputs(state.tree, decision.action.outputs, result->outputs);
+  // An archive on disk serves as well as one in the cache.
+  if (!difference.empty() && !outputs_are_kept(state, *result)) {
+    decision.reason = difference;
     return false;
   }
-  const std::string difference = compare_outputs(state.tree, decision.action.outputs, result->outputs);
   decision.result = std::move(*result);
   decision.recorded_here = true;
-  decision.next = difference.empty() ? Next::nothing : Next::restore;
-  decision.reason = difference;
+  decision.next = difference.empty() && decision.revival.empty() ? Next::nothing : Next::restore;
+  if (!difference.empty()) decision.reason = difference;
   return true;
-}
-
-bool outputs_are_kept(const RunState& state, const ActionResult& result) {
-  return state.cache != nullptr && state.cache->holds(result.outputs);
 }
 
 // Asks the caches for the action as it is described by now.
@@ -334,7 +345,7 @@ bool use_cached(RunState& state, NodeId id, Resolver& resolver, Decision& decisi
   decision.answer = LookupAnswer::miss;
   if (!(decision.action.depfile.empty() ? ask_cache(state, decision) : ask_with_discovered(state, decision)))
     return false;
-  if (std::string missing; !still_there(state, id, resolver, *decision.result, missing)) {
+  if (std::string missing; !is_to_be_had(state, id, resolver, *decision.result, decision.revival, missing)) {
     decision.answer = LookupAnswer::miss;
     decision.answer_reason = "what it made is not here";
     decision.result.reset();
@@ -416,11 +427,11 @@ Decision decide(RunState& state, NodeId id) {
     decision.reason = state.forced[index_of(id)] ? "forced" : "never cached";
     return decision;
   }
-  if (recorded && decision.next == Next::nothing) return decision;
-  if (recorded && outputs_are_kept(state, *decision.result)) return decision;
+  if (recorded) return decision;
   const std::string why = decision.reason;
   decision.next = Next::run;
   decision.result.reset();
+  decision.revival.clear();
   if (!use_cached(state, id, resolver, decision)) decision.reason = why;
   return decision;
 }

@@ -35,6 +35,7 @@ struct Decision {
   bool has_key = false;
   std::vector<FieldChange> changes;
   std::optional<ActionResult> result;
+  std::vector<Process> revival;            // restore: brings back what `result` had outside (Rule::revive)
   bool recorded_here = false;              // `result` is this workspace's own: it is recorded, and holds no output
   std::optional<ActionMessages> portable;  // what `key` is for others; once it was needed
   std::optional<LookupAnswer> answer;      // of the cache, when it was asked

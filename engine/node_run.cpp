@@ -1,7 +1,6 @@
 #include "engine/node_run.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,7 +11,9 @@
 #include "engine/discovered.hpp"
 #include "engine/node_output.hpp"
 #include "engine/portable_action.hpp"
+#include "engine/process_start.hpp"
 #include "engine/recheck.hpp"
+#include "engine/revival.hpp"
 #include "engine/scratch.hpp"
 #include "rules/rule.hpp"
 
@@ -53,31 +54,8 @@ Trouble trouble_of(const Error& error) {
           environment};
 }
 
-std::string describe_end(const Process& process, const ProcessResult& result, std::uint64_t timeout_ms) {
-  switch (result.end) {
-    case ProcessEnd::timed_out:
-      return fmt::format("`{}` took longer than {} s", process.name, static_cast<double>(timeout_ms) / 1000);
-    case ProcessEnd::signaled:
-      return fmt::format("`{}` was ended by signal {}", process.name, result.exit_code - 128);
-    case ProcessEnd::cancelled:
-      return "interrupted";
-    case ProcessEnd::exited:
-      return fmt::format("`{}` failed with exit code {}", process.name, result.exit_code);
-  }
-  return {};
-}
-
 bool uses_scratch(const Action& action) {
-  const auto marked = [](const std::string& text) { return text.find(scratch_marker) != std::string::npos; };
-  const auto marked_env = [&](const std::vector<EnvVar>& env) {
-    return std::any_of(env.begin(), env.end(), [&](const EnvVar& variable) { return marked(variable.value); });
-  };
-  const auto marked_process = [&](const Process& process) {
-    return marked(process.dir) || marked_env(process.env) ||
-           std::any_of(process.argv.begin(), process.argv.end(), marked);
-  };
-  return !action.staged.empty() || !action.collect.empty() || marked_env(action.env) ||
-         std::any_of(action.processes.begin(), action.processes.end(), marked_process);
+  return !action.staged.empty() || !action.collect.empty() || uses_scratch(action.env, action.processes);
 }
 
 bool is_within(std::string_view path, std::string_view dir) {
@@ -96,7 +74,8 @@ class Attempt {
         report_(report),
         secrets_(secrets_of(state, action_, own_secrets_)),
         output_(secrets_, state.events, id, report),
-        scratch_(state.tree, fmt::format("{}/{}-{}", state.scratch_root, ::getpid(), index_of(id))) {}
+        scratch_(state.tree, scratch_dir_of(state, id)),
+        starts_(state, action_, scratch_.dir()) {}
 
   // Empty when every process ended well and the outputs are there.
   std::optional<Trouble> run(ActionResult& result) {
@@ -155,7 +134,7 @@ class Attempt {
 
   [[nodiscard]] std::string depfile_path() const {
     const bool marked = action_.depfile.starts_with('\x1f');
-    return marked ? replace_markers(action_.depfile, paths()) : state_.tree.absolute(action_.depfile);
+    return marked ? replace_markers(action_.depfile, starts_.paths()) : state_.tree.absolute(action_.depfile);
   }
 
   std::optional<Trouble> read_depfile(ActionResult& result) {
@@ -164,7 +143,8 @@ class Attempt {
     if (!text && text.error().kind == ErrorKind::not_found)
       return Trouble{Outcome::failed, fmt::format("the depfile `{}` was not made", action_.depfile), {}, false};
     if (!text) return trouble_of(text.error());
-    const std::string dir = action_.processes.empty() ? state_.tree.root() : directory_of(action_.processes.front());
+    const std::string dir =
+        action_.processes.empty() ? state_.tree.root() : starts_.directory_of(action_.processes.front());
     Result<std::vector<std::string>> discovered = discovered_paths(state_, id_, action_, decision_.inputs, dir, *text);
     if (!discovered)
       return Trouble{Outcome::failed, fmt::format("depfile `{}`: {}", action_.depfile, discovered.error().message),
@@ -176,7 +156,7 @@ class Attempt {
   std::optional<Trouble> write_files() {
     for (const FileWrite& write : action_.writes) {
       const bool marked = write.path.starts_with('\x1f');
-      const std::string path = marked ? replace_markers(write.path, paths()) : state_.tree.absolute(write.path);
+      const std::string path = marked ? replace_markers(write.path, starts_.paths()) : state_.tree.absolute(write.path);
       if (!marked && holds(path, write)) continue;
       Disk& disk = state_.tree.disk();
       Status written = marked ? disk.write(path, write.content, write.mode) : write_output(path, write);
@@ -207,24 +187,24 @@ class Attempt {
   }
 
   std::optional<Trouble> run_processes() {
-    const std::vector<EnvVar> base = state_.environment.base();
     for (std::size_t i = 0; i < action_.processes.size(); ++i) {
       const Process& process = action_.processes[i];
-      ProcessSpec spec = spec_of(process, base);
-      if (spec.executable.empty())
-        return trouble_of(Error{ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", process.argv[0]), {}});
-      Result<ProcessResult> ended = state_.runner.run(spec);
+      Result<ProcessSpec> spec = starts_.spec_of(process);
+      if (!spec) return trouble_of(spec.error());
+      spec->timeout_ms = node_.timeout_ms;
+      if (!process.quiet)
+        spec->on_output = [this](Stream stream, std::string_view text) { output_.write(stream, text); };
+      Result<ProcessResult> ended = state_.runner.run(*spec);
       if (!ended) return trouble_of(ended.error());
       cut_short_ = cut_short_ || ended->end != ProcessEnd::exited;
-      const bool well = ended->end == ProcessEnd::exited && std::find(process.ok_codes.begin(), process.ok_codes.end(),
-                                                                      ended->exit_code) != process.ok_codes.end();
+      const bool well = ended_well(process, *ended);
       if (process.quiet && !well) {
         output_.write(Stream::out, ended->out);
         output_.write(Stream::err, ended->err);
       }
       output_.process_ended();
       if (!well) {
-        report_.command = secrets_(command_line(spec.argv));
+        report_.command = secrets_(command_line(spec->argv));
         return trouble_of_end(process, *ended);
       }
       run_.processes.push_back({ended->exit_code, std::move(ended->out), std::move(ended->err), ended->duration_ms});
@@ -253,33 +233,6 @@ class Attempt {
     return trouble;
   }
 
-  ProcessSpec spec_of(const Process& process, const std::vector<EnvVar>& base) {
-    const MarkerPaths where = paths();
-    ProcessSpec spec;
-    spec.argv = process.argv;
-    for (std::string& argument : spec.argv) argument = replace_markers(argument, where);
-    spec.dir = directory_of(process);
-    spec.env = compose_environment({&base, &action_.env, &process.env}, where);
-    spec.executable = executable_of(spec);
-    spec.timeout_ms = node_.timeout_ms;
-    if (!process.quiet) spec.on_output = [this](Stream stream, std::string_view text) { output_.write(stream, text); };
-    return spec;
-  }
-
-  [[nodiscard]] std::string directory_of(const Process& process) const {
-    return process.dir.starts_with('\x1f') ? replace_markers(process.dir, paths()) : state_.tree.absolute(process.dir);
-  }
-
-  std::string executable_of(const ProcessSpec& spec) {
-    if (spec.argv.empty()) return {};
-    std::string_view path;
-    for (const std::string& variable : spec.env)
-      if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5);
-    const bool own_path = path != state_.environment.path();
-    if (own_path || spec.argv[0].find('/') != std::string::npos) return find_executable(spec.argv[0], path, spec.dir);
-    return state_.executables.find(spec.argv[0]);
-  }
-
   std::optional<Trouble> gather(ActionResult& result) {
     for (const std::string& name : action_.collect)
       if (Result<std::string> content = state_.tree.disk().read(scratch_.dir() + "/" + name))
@@ -297,7 +250,6 @@ class Attempt {
   }
 
   [[nodiscard]] const Target& target() const { return state_.pipeline.targets[node_.target]; }
-  [[nodiscard]] MarkerPaths paths() const { return {state_.tree.root(), scratch_.dir()}; }
 
   RunState& state_;
   NodeId id_;
@@ -309,6 +261,7 @@ class Attempt {
   const Redactor& secrets_;
   OutputTap output_;
   Scratch scratch_;
+  ProcessStart starts_;
   Run run_;
   bool cut_short_ = false;  // a process, by a signal
 };
@@ -406,7 +359,7 @@ void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& repo
   decision.result = std::move(result);
 }
 
-// False when the cache lost what it had, so that the node has to run after all.
+// False when the cache lost what it had, or what was elsewhere does not come back: the node has to run after all.
 bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
   Status restored = state.journal == nullptr ? Status() : state.journal->begin();
   const LookupAnswer from =
@@ -424,6 +377,21 @@ bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report)
     report.environment_failed = true;
     decision.result.reset();
     return true;
+  }
+  if (!decision.revival.empty()) {
+    const Status revived = revive(state, id, decision);
+    if (!revived) decision.result.reset();
+    if (!revived && revived.error().kind == ErrorKind::interrupted) {
+      report.reason = revived.error().message;
+      report.outcome = Outcome::cancelled;
+      return true;
+    }
+    if (!revived) {
+      decision.reason = revived.error().message;
+      if (decision.answer) decision.answer = LookupAnswer::miss;
+      decision.answer_reason = "what it made is not here";
+      return false;
+    }
   }
   report.outcome = Outcome::restored;
   report.reason = decision.reason;

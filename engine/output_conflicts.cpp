@@ -149,7 +149,8 @@ void report_output_conflicts(const Graph& graph, Diagnostics& diagnostics) {
   std::vector<Claim> claims;
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const Node& node = graph.node(static_cast<NodeId>(i));
-    for (const OutputSpec& output : node.outputs) claims.push_back({&output, static_cast<NodeId>(i)});
+    for (const OutputSpec& output : node.outputs)
+      if (!is_private_output(output.path)) claims.push_back({&output, static_cast<NodeId>(i)});
     for (const OutputSpec& depfile : node.depfiles) claims.push_back({&depfile, static_cast<NodeId>(i)});
   }
   std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {

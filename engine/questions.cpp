@@ -67,30 +67,33 @@ std::vector<StoredAnswer> Questions::take_new_answers() {
   return std::exchange(fresh_, {});
 }
 
-Result<Answer> Questions::ask(const Question& question) {
+Result<Answer> Questions::ask(const Question& question, Look look) {
   const FastDigest name = name_of(question);
   std::unique_lock lock(mutex_);
   answered_.wait(lock, [&] { return !being_asked_.contains(name); });
   being_asked_.emplace(name, true);
-  Result<Answer> answer = answer_locked(question, name, lock);
+  Result<Answer> answer = answer_locked(question, look, name, lock);
   being_asked_.erase(name);
   lock.unlock();
   answered_.notify_all();
   return answer;
 }
 
-Result<Answer> Questions::answer_locked(const Question& question, const FastDigest& name,
+Result<Answer> Questions::answer_locked(const Question& question, Look look, const FastDigest& name,
                                         std::unique_lock<std::mutex>& lock) {
   Known known;
   if (const auto found = known_.find(name); found != known_.end()) known = found->second;
   lock.unlock();  // looking at files and asking the tool are slow; being_asked_ keeps others off this question
 
+  if (look == Look::again)
+    for (const std::string& path : question.stat_of) tree_.look_again(path);
   const auto own_path = std::ranges::find(question.env, "PATH", &EnvVar::name);
   const std::string executable = find_executable(question.argv.empty() ? "" : question.argv[0],
                                                  own_path == question.env.end() ? environment_.path() : own_path->value,
                                                  tree_.absolute(question.dir));
   Result<Known> fresh;
-  const bool usable = !known.fingerprint.empty() && (!question.every_run || known.of_this_run) &&
+  const bool usable = !known.fingerprint.empty() &&
+                      (!question.every_run || (known.of_this_run && look == Look::once)) &&
                       known.fingerprint == fingerprint(question, executable, known.learned);
   if (!usable) fresh = ask_tool(question, executable);
   lock.lock();

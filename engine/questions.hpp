@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -25,7 +26,9 @@ class Questions {
   // Answers that are new since, for the caller to store. Each is given once.
   [[nodiscard]] std::vector<StoredAnswer> take_new_answers();
 
-  Result<Answer> ask(const Question& question);
+  // Whether what this run has seen of `Question::stat_of` may stand for how these files are now.
+  enum class Look : std::uint8_t { once, again };
+  Result<Answer> ask(const Question& question, Look look = Look::once);
 
  private:
   struct Known {
@@ -34,7 +37,8 @@ class Questions {
     std::string fingerprint;
     bool of_this_run = false;
   };
-  Result<Answer> answer_locked(const Question& question, const FastDigest& name, std::unique_lock<std::mutex>& lock);
+  Result<Answer> answer_locked(const Question& question, Look look, const FastDigest& name,
+                               std::unique_lock<std::mutex>& lock);
   Result<Known> ask_tool(const Question& question, const std::string& executable);
   std::string fingerprint(const Question& question, const std::string& executable,
                           const std::vector<std::string>& learned);

@@ -7,7 +7,15 @@
 namespace trilock {
 
 const std::string* output_value(const Node& node, std::string_view value) {
-  if (value == "out") return node.outputs.size() == 1 ? &node.outputs.front().path : nullptr;
+  if (value == "out") {
+    const std::string* only = nullptr;
+    for (const OutputSpec& output : node.outputs) {
+      if (is_private_output(output.path)) continue;
+      if (only != nullptr) return nullptr;
+      only = &output.path;
+    }
+    return only;
+  }
   if (!value.starts_with("out.")) return nullptr;
   for (const OutputSpec& output : node.outputs)
     if (output.name == value.substr(4)) return &output.path;
@@ -74,7 +82,8 @@ std::span<const std::string> Resolver::foreign_outputs() {
     for (std::size_t i = 0; i < state_.graph.size(); ++i) {
       if (upstream[i] && i != index_of(id_)) continue;
       const Node& node = state_.graph.node(static_cast<NodeId>(i));
-      for (const OutputSpec& output : node.outputs) foreign_outputs_->push_back(output.path);
+      for (const OutputSpec& output : node.outputs)
+        if (!is_private_output(output.path)) foreign_outputs_->push_back(output.path);
       for (const OutputSpec& depfile : node.depfiles) foreign_outputs_->push_back(depfile.path);
     }
     std::sort(foreign_outputs_->begin(), foreign_outputs_->end());

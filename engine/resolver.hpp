@@ -13,12 +13,14 @@ namespace trilock {
 
 class Resolver final : public ResolveContext {
  public:
-  Resolver(RunState& state, NodeId id) : state_(state), id_(id) {}
+  // `look`: again, when something that rules ask about was changed since this run began.
+  Resolver(RunState& state, NodeId id, Questions::Look look = Questions::Look::once)
+      : state_(state), id_(id), look_(look) {}
 
   SourceTree& tree() override { return state_.tree; }
   std::string fill(const Text& text, std::string_view dir) override;
   const std::string* value(std::string_view label, std::string_view name) override;
-  Result<Answer> ask(const Question& question) override { return state_.questions.ask(question); }
+  Result<Answer> ask(const Question& question) override { return state_.questions.ask(question, look_); }
   std::vector<std::string> find_executables(const std::string& name) override;
   Result<Tool> tool(const std::string& name) override;
   std::optional<std::string> environment(const std::string& name) override { return state_.environment.get(name); }
@@ -35,6 +37,7 @@ class Resolver final : public ResolveContext {
 
   RunState& state_;
   NodeId id_;
+  Questions::Look look_;
   std::optional<Error> missing_;
   std::optional<std::string> path_variable_;
   std::string scratch_value_;

@@ -56,6 +56,10 @@ Result<bool> Rule::probe(const Node&, const Target&, const ActionResult&, Resolv
   return true;
 }
 
+Result<std::vector<Process>> Rule::revive(const Node&, const Target&, const ActionResult&, ResolveContext&) const {
+  return std::vector<Process>();
+}
+
 void Rule::draft(const Folder&, Draft&) const {}
 
 Verdict Rule::review(const Node&, const Target&, const Run&, std::size_t) const {

@@ -1,7 +1,7 @@
 // A rule turns targets into nodes and nodes into actions. It has four verbs (plan, resolve, collect, probe), one more
-// for actions that must be looked at half-way (review), one for actions that leave things behind when killed
-// (leftovers), and one for `trilock init` (draft). No rule starts a process or writes a file: it says what is to be
-// run, and the engine runs it.
+// for actions that must be looked at half-way (review), one for results that can be had again without running (revive),
+// one for actions that leave things behind when killed (leftovers), and one for `trilock init` (draft). No rule starts
+// a process or writes a file: it says what is to be run, and the engine runs it.
 //
 // Thread rule: rules have no state; every verb may be called from any thread at once.
 #pragma once
@@ -55,7 +55,7 @@ struct PlanContext {
   Diagnostics& diagnostics;
 };
 
-// What `resolve` and `probe` may ask the engine for.
+// What `resolve`, `probe` and `revive` may ask the engine for.
 class ResolveContext {
  public:
   virtual ~ResolveContext() = default;
@@ -123,6 +123,13 @@ class Rule {
   // instead of running. An error counts as no.
   virtual Result<bool> probe(const Node& node, const Target& target, const ActionResult& result,
                              ResolveContext& context) const;
+
+  // Called when `probe` says no: the processes that bring back what `result` had outside of the file system, out of its
+  // outputs, which are on disk when the first of them starts, or from where the action sent it. They have the
+  // environment of the node's action, must leave nothing behind when they are killed, and what they write is shown only
+  // when they fail. Afterwards `probe` is asked again; whatever goes wrong, the node runs. Empty when there is no way.
+  virtual Result<std::vector<Process>> revive(const Node& node, const Target& target, const ActionResult& result,
+                                              ResolveContext& context) const;
 
   // Called after each process with `review` set; `index` is its place in Action::processes.
   virtual Verdict review(const Node& node, const Target& target, const Run& run, std::size_t index) const;

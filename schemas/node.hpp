@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,12 @@ struct OutputSpec {
   std::string path;
   Place place;
 };
+
+// An output that is there for the cache alone, such as the archive by which another machine gets an image. Nothing can
+// refer to it: no `out` means it, no pattern selects it, and those that need its node do not count it.
+[[nodiscard]] inline bool is_private_output(std::string_view path) {
+  return path.starts_with(".trilock/");
+}
 
 struct Condition {  // `when`
   Text left;

@@ -8,17 +8,37 @@ namespace {
 
 // The archive, in two steps: an OCI layout from the store, then a tar whose bytes depend on the image alone (sorted,
 // without times and owners). The id is known only when the build is done, so a shell puts it in.
+//
+// Of docker the layout is made here: skopeo's `oci:` writes the configuration anew, and with it the image gets another
+// id and loses what OCI does not know of (HEALTHCHECK, ONBUILD). The types of the two kinds of manifest stand for the
+// same bytes. `manifest.json` is for `docker load`, as docker's own archives have had it since 25.
 constexpr std::string_view docker_layout = R"sh(builder=$1 out=$2
 "$builder" save --output image.tar "$(cat iid)"
-skopeo copy --quiet --digestfile manifest docker-archive:image.tar oci:oci)sh";
+skopeo copy --quiet --dest-compress docker-archive:image.tar dir:dir
+rm image.tar
+mkdir -p oci/blobs/sha256
+mv dir/[0-9a-f]* oci/blobs/sha256/
+sed -e 's|vnd.docker.distribution.manifest.v2+json|vnd.oci.image.manifest.v1+json|' \
+  -e 's|vnd.docker.container.image.v1+json|vnd.oci.image.config.v1+json|' \
+  -e 's|vnd.docker.image.rootfs.diff.tar.gzip|vnd.oci.image.layer.v1.tar+gzip|g' dir/manifest.json >oci.json
+digest=$(sha256sum oci.json | cut -c -64)
+printf 'sha256:%s\n' "$digest" >manifest
+printf '{"imageLayoutVersion":"1.0.0"}' >oci/oci-layout
+printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"sha256:%s","size":%d}]}' \
+  application/vnd.oci.image.manifest.v1+json "$digest" "$(wc -c <oci.json)" >oci/index.json
+set -- $(grep -o '"sha256:[0-9a-f]*"' oci.json | sed 's|"sha256:|"blobs/sha256/|')
+config=$1
+shift
+printf '[{"Config":%s,"RepoTags":null,"Layers":[%s]}]' "$config" "$(IFS=,; echo "$*")" >oci/manifest.json
+mv oci.json "oci/blobs/sha256/$digest")sh";
 
 constexpr std::string_view containers_layout = R"sh(builder=$1 out=$2
 id=$(cat iid)
 "$builder" push --quiet --digestfile manifest "${id#sha256:}" oci:oci)sh";
 
-constexpr std::string_view pack_layout =
-    R"sh(tar --create --file "$out" --format=gnu --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
-  --directory oci blobs index.json oci-layout)sh";
+constexpr std::string_view pack_layout = R"sh(cd oci
+tar --create --file "$out" --format=gnu --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+  --mode=u=rwX,go=rX *)sh";
 
 std::string in_scratch(std::string_view name) {
   return fmt::format("{}/{}", scratch_marker, name);
@@ -110,7 +130,34 @@ void add_archive(const Builder& builder, const BuildRequest& request, std::vecto
   processes.push_back(shell("archive", script, {builder.command, out}));
 }
 
+Process store_process(const Builder& builder, std::vector<std::string> args) {
+  Process process{.name = fmt::format("{} {}", to_string(builder.kind), args.front()), .argv = {builder.command}};
+  for (auto& arg : args) process.argv.push_back(std::move(arg));
+  process.quiet = true;
+  return process;
+}
+
 }  // namespace
+
+std::vector<Process> revival_processes(const Builder& builder, const StoredImage& image) {
+  const bool docker = builder.kind == BuilderKind::docker;
+  std::vector<Process> processes;
+  // To the containers tools a `:` ends the path. What comes before the workspace's own part does not count: the path is
+  // relative to the directory that they are started in.
+  if (!image.archive.empty() && docker) {
+    processes.push_back(
+        store_process(builder, {"load", "--quiet", "--input", fmt::format("{}/{}", workspace_marker, image.archive)}));
+  } else if (!image.archive.empty() && image.archive.find(':') == std::string::npos) {
+    processes.push_back(store_process(builder, {"pull", "--quiet", fmt::format("oci-archive:{}", image.archive)}));
+  } else if (!image.pushed.empty()) {
+    processes.push_back(store_process(builder, {"pull", "--quiet", image.pushed}));
+  } else {
+    return {};
+  }
+  const std::string id = docker ? image.id : image.id.substr(image.id.find(':') + 1);
+  for (const auto& tag : image.tags) processes.push_back(store_process(builder, {"tag", id, tag}));
+  return processes;
+}
 
 std::vector<Process> build_processes(const Builder& builder, const BuildRequest& request) {
   std::vector<Process> processes;

@@ -67,7 +67,19 @@ struct BuildRequest {
 // `iid`, buildx also `metadata.json`, and `manifest` for an image that is archived or that buildah or podman push.
 [[nodiscard]] std::vector<Process> build_processes(const Builder& builder, const BuildRequest& request);
 
-// Other programs that the processes start.
+// An image that was built before, and where it can be had.
+struct StoredImage {
+  std::string id;  // "sha256:…"
+  std::vector<std::string> tags;
+  std::string archive;  // relative to the workspace; "" for none
+  std::string pushed;   // "repository@manifest digest"; "" for none
+};
+
+// The processes that bring the image into the builder's store, with its tags; empty when it can be had nowhere. They
+// fail when it comes with another id than it had, or, of an image without tags, leave that to be seen in the store.
+[[nodiscard]] std::vector<Process> revival_processes(const Builder& builder, const StoredImage& image);
+
+// Other programs that the processes of build_processes start.
 [[nodiscard]] std::vector<std::string> helper_tools(const Builder& builder, const BuildRequest& request);
 
 }  // namespace trilock

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/hash.hpp"
 #include "rules/image/context.hpp"
 #include "rules/image/dockerfile.hpp"
 #include "rules/image/image_reference.hpp"
@@ -283,7 +284,32 @@ void plan_tags(Planner& planner) {
   }
 }
 
+// A file name that no other label has: what is not usual in names is written as %XX, since values on axes may hold `/`
+// and `:`, which the containers tools take for the end of a path.
+std::string private_archive(std::string_view label) {
+  constexpr std::size_t longest = 200;  // file systems take 255
+  std::string name;
+  for (const char c : label) {
+    const bool usual = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-_.,=").find(c) != std::string_view::npos;
+    name += usual ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  if (name.size() > longest) name = fmt::format("{}%{}", name.substr(0, longest), fast_digest(label).hex());
+  return fmt::format(".trilock/images/{}.oci.tar", name);
+}
+
+// A node whose results stay on this machine has its image there as well, and one that has no results needs none kept.
+bool keeps_image(const Planner& planner) {
+  return planner.context.pipeline.cache.images && planner.node.cache == CachePolicy::shared;
+}
+
 }  // namespace
+
+std::string archive_of(const Target& target, const Node& node) {
+  if (target.table.find("archive") != nullptr) return literal_path(target, "archive", "", node);
+  const auto kept = std::ranges::find_if(node.outputs, is_private_output, &OutputSpec::path);
+  return kept == node.outputs.end() ? "" : kept->path;
+}
 
 std::string literal_path(const Target& target, std::string_view key, std::string_view fallback, const Node& node) {
   const Config* value = target.table.find(key);
@@ -311,7 +337,11 @@ void plan_image(const Target& target, PlanContext& context, Node& node) {
   plan_tags(planner);
   const std::string archive = planner.text("archive") == nullptr ? "" : path("archive", "");
   if (context.diagnostics.error_count() != errors) return;
-  if (!archive.empty()) node.outputs.push_back({"", archive, planner.place("archive")});
+  if (!archive.empty()) {
+    node.outputs.push_back({"", archive, planner.place("archive")});
+  } else if (keeps_image(planner)) {
+    node.outputs.push_back({"", private_archive(target.label), target.place});
+  }
   if (!dockerfile.empty()) plan_dockerfile(planner, dockerfile);
   const Text* written = planner.text("context");
   if (written == nullptr || written->is_literal()) plan_context(planner, directory, dockerfile);

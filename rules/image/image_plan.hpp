@@ -15,6 +15,10 @@ inline constexpr std::string_view kept_text = "text ";
 
 void plan_image(const Target& target, PlanContext& context, Node& node);
 
+// Where the OCI archive of a planned node goes: what `archive` says, or a private output with `[cache] images`.
+// Relative to the workspace; "" for none.
+[[nodiscard]] std::string archive_of(const Target& target, const Node& node);
+
 // "" (after no report) for paths that refer to other nodes or leave the workspace.
 [[nodiscard]] std::string literal_path(const Target& target, std::string_view key, std::string_view fallback,
                                        const Node& node);

@@ -136,8 +136,7 @@ class Resolver {
       }
     }
     request_.push = boolean_or(target_.table, "push", false);
-    const std::string archive = literal_path(target_, "archive", "", node_);
-    request_.archive = target_.table.find("archive") == nullptr ? "" : archive;
+    request_.archive = archive_of(target_, node_);
     return {};
   }
 
@@ -240,7 +239,8 @@ class Resolver {
     for (const std::string& name : helper_tools(builder_, request_)) {
       auto tool = context_.tool(name);
       if (!tool) {
-        return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH; `archive` needs it", name),
+        const auto* const key = is_private_output(request_.archive) ? "[cache] images" : "archive";
+        return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH; `{}` needs it", name, key),
                     fmt::format("install it: `apt-get install {}`", name));
       }
       action_.tools.push_back(std::move(*tool));
@@ -282,10 +282,9 @@ std::string config_digest(const Run& run) {
   return iid == run.files.end() ? "" : std::string(trimmed(iid->second));
 }
 
-// Of the file that the containers tools write, or from the last line of `docker push`:
-// "latest: digest: sha256:… size: 529".
+// Of a pushed image it is the registry's: from the last line of `docker push` ("latest: digest: sha256:… size: 529"),
+// or from the file, which the containers tools write anew when they push. Otherwise it is that of the archive.
 std::string manifest_digest(const Action& action, const Run& run) {
-  if (const auto file = run.files.find("manifest"); file != run.files.end()) return std::string(trimmed(file->second));
   for (std::size_t i = run.processes.size(); i-- > 0;) {
     if (i >= action.processes.size() || action.processes[i].argv.size() < 2 || action.processes[i].argv[1] != "push")
       continue;
@@ -293,7 +292,8 @@ std::string manifest_digest(const Action& action, const Run& run) {
     const auto at = out.rfind("digest: sha256:");
     if (at != std::string::npos) return out.substr(at + 8, 71);
   }
-  return {};
+  const auto file = run.files.find("manifest");
+  return file == run.files.end() ? "" : std::string(trimmed(file->second));
 }
 
 }  // namespace
@@ -346,6 +346,27 @@ Result<bool> ImageRule::probe(const Node&, const Target&, const ActionResult& re
   if (!builder) return std::unexpected(builder.error());
   const auto names = words_of(tags == nullptr ? "" : *tags);
   return image_in_store(*builder, *id, names, context);
+}
+
+// What the result says comes out of a cache, so nothing of it reaches a command line that is not what it should be.
+Result<std::vector<Process>> ImageRule::revive(const Node& node, const Target& target, const ActionResult& result,
+                                               ResolveContext& context) const {
+  const std::string* kind = field_of(result.witness, "builder");
+  const std::string* id = field_of(result.witness, "id");
+  const std::string* tags = field_of(result.witness, "tags");
+  if (kind == nullptr || id == nullptr || !is_image_id(*id)) return std::vector<Process>();
+  StoredImage image{.id = *id, .tags = words_of(tags == nullptr ? "" : *tags)};
+  const auto misnamed = [](const std::string& tag) { return tag.starts_with('-') || !check_image_name(tag).empty(); };
+  if (std::ranges::any_of(image.tags, misnamed)) return std::vector<Process>();
+  const std::string archive = archive_of(target, node);
+  const auto written = std::ranges::find(result.outputs, archive, &OutputEntry::path);
+  if (written != result.outputs.end() && written->type == EntryType::file) image.archive = archive;
+  const std::string* manifest = field_of(result.values, "manifest-digest");
+  if (boolean_or(target.table, "push", false) && !image.tags.empty() && manifest != nullptr && is_image_id(*manifest))
+    image.pushed = fmt::format("{}@{}", repository_of(full_image_name(image.tags.front())), *manifest);
+  const auto builder = builder_of(*kind, context);
+  if (!builder) return std::unexpected(builder.error());
+  return revival_processes(*builder, image);
 }
 
 Result<std::vector<Leftover>> ImageRule::leftovers(const Node&, const Target&, std::span<const Field> leaves,

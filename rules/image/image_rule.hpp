@@ -21,6 +21,9 @@ class ImageRule final : public Rule {
   // Whether the image and all its tags are in the store that it was built in.
   Result<bool> probe(const Node& node, const Target& target, const ActionResult& result,
                      ResolveContext& context) const override;
+  // Out of the archive, or from the registry that it was pushed to, by its manifest digest.
+  Result<std::vector<Process>> revive(const Node& node, const Target& target, const ActionResult& result,
+                                      ResolveContext& context) const override;
   // Working containers of buildah and podman. A daemon cleans up by itself.
   Result<std::vector<Leftover>> leftovers(const Node& node, const Target& target, std::span<const Field> leaves,
                                           std::int64_t at_ms, ResolveContext& context) const override;

@@ -16,15 +16,17 @@ while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(TRILOCK_V
 work=$(mktemp -d "${TMPDIR:-/tmp}/trilock-test.XXXXXX")
 export XDG_CACHE_HOME=$work/cache
 started=()
-bridge=
+bridges=()
 
 finish() {
-  local code=$? pid mount
+  local code=$? pid mount bridge
   trap - EXIT INT TERM
   for pid in "${started[@]}"; do
     stop_process "$pid"
   done
-  [ -z "$bridge" ] || ip link delete "$bridge" 2>/dev/null
+  for bridge in "${bridges[@]}"; do
+    ip link delete "$bridge" 2>/dev/null
+  done
   # Image stores leave overlay mounts behind when a builder was interrupted; innermost first.
   awk -v under="$work/" 'index($5, under) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
     while read -r mount; do umount -l "$mount" 2>/dev/null; done
@@ -219,19 +221,40 @@ wait_for() { # seconds, command…
 # Debian's client: another one in PATH may lack BuildKit.
 docker_client=/usr/bin/docker
 
-# A docker engine of this script's own, on a socket below $work and with a bridge of its own; sets DOCKER_HOST.
-start_docker() {
+# A docker engine of this script's own, on a socket below $work and with a bridge of its own; sets DOCKER_HOST. Another
+# call with another name makes another engine, with images of its own.
+start_docker() { # name
+  local name=${1:-docker} number=${#bridges[@]}
+  local bridge=trilock$$$number
   [ "$(id -u)" = 0 ] || die "the docker engine takes root"
-  mkdir -p "$work/docker"
-  bridge=trilock$$
-  ip link add "$bridge" type bridge && ip address add 192.168.253.1/24 dev "$bridge" && ip link set "$bridge" up ||
-    die "cannot make a network bridge for the docker engine"
-  dockerd --data-root "$work/docker/data" --exec-root "$work/docker/exec" --pidfile "$work/docker/pid" \
-    --host "unix://$work/docker/socket" --bridge "$bridge" --iptables=false --ip6tables=false --ip-masq=false \
-    >"$work/docker/log" 2>&1 &
+  mkdir -p "$work/$name"
+  ip link add "$bridge" type bridge && ip address add "192.168.$((253 - number)).1/24" dev "$bridge" &&
+    ip link set "$bridge" up || die "cannot make a network bridge for the docker engine"
+  bridges+=("$bridge")
+  dockerd --data-root "$work/$name/data" --exec-root "$work/$name/exec" --pidfile "$work/$name/pid" \
+    --host "unix://$work/$name/socket" --bridge "$bridge" --iptables=false --ip6tables=false --ip-masq=false \
+    >"$work/$name/log" 2>&1 &
   started+=($!)
-  export DOCKER_HOST=unix://$work/docker/socket
-  wait_for 60 "$docker_client" info || die "dockerd does not start: $(tail -n 20 "$work/docker/log")"
+  export DOCKER_HOST=unix://$work/$name/socket
+  wait_for 60 "$docker_client" info || die "dockerd does not start: $(tail -n 20 "$work/$name/log")"
+}
+
+# A registry of this script's own; sets `registry`, its address, and `registry_pid`. Its images are below $work/registry.
+start_registry() {
+  registry=127.0.0.1:${registry_port:=$(free_port)}
+  mkdir -p "$work/registry"
+  cat >"$work/registry.yml" <<YML
+version: 0.1
+log: { level: error }
+storage: { filesystem: { rootdirectory: $work/registry } }
+http: { addr: $registry }
+YML
+  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+  registry_pid=$!
+  started+=("$registry_pid")
+  wait_for 20 busybox wget -q -O /dev/null "http://$registry/v2/" || die "the registry does not start"
+  export CONTAINERS_REGISTRIES_CONF=$work/registries.conf
+  printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$registry" >"$CONTAINERS_REGISTRIES_CONF"
 }
 
 free_port() {
