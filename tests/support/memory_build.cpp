@@ -17,6 +17,8 @@ class Build::Runner final : public ProcessRunner {
     {
       const std::lock_guard lock(mutex_);
       if (build_.before_process) build_.before_process(spec.argv);
+      if (build_.instead_of_process)
+        if (std::optional<ProcessResult> result = build_.instead_of_process(spec)) return std::move(*result);
     }
     const Effects effects = run_program(spec.argv, [&](const std::string& path) -> std::optional<std::string> {
       Result<std::string> content = build_.disk_.read(spec.dir + "/" + path);

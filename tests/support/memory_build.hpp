@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ class Build {
   std::map<std::string, std::string> environment;
   // Called before each process with the arguments; may change files.
   std::function<void(const std::vector<std::string>&)> before_process;
+  // Asked before each process; what it gives is how the process ended, and nothing else happens.
+  std::function<std::optional<ProcessResult>(const ProcessSpec&)> instead_of_process;
   std::atomic<std::size_t> processes = 0;
   // With half of the content of an output whose write failed: what a tool on a full disk leaves.
   std::function<void(const std::string& path, const std::string& half)> after_failed_write;

@@ -424,6 +424,105 @@ TEST_CASE("image: what a build gave") {
   action.processes = {Process{.argv = {"docker", "push", "me/a:1"}}};
   run.processes = {ProcessRun{.out = "1: digest: " + id_a + " size: 529\n"}};
   CHECK(rule.collect(node, action, run)->values.back() == Field{"ref", "docker.io/me/a@" + id_a});
+  // The manifest of an archive is not the one that docker pushed.
+  run.files["manifest"] = id_b;
+  CHECK(rule.collect(node, action, run)->values.back() == Field{"ref", "docker.io/me/a@" + id_a});
+}
+
+TEST_CASE("image: with `[cache] images` an image that other machines may use has an archive that nobody sees") {
+  Scene scene;
+  scene.disk.put("/w/Dockerfile", "FROM scratch\n");
+  scene.pipeline.cache.images = true;
+  scene.load("[image.a]\n[image.b]\narchive = \"b.tar\"\n");
+  const auto outputs = [&](const std::string& label, CachePolicy policy) {
+    Target target = scene.target("a");
+    target.label = label;
+    Node node{.label = label, .cache = policy};
+    PlanContext context{scene.pipeline, scene.tree, scene.diagnostics};
+    scene.rule.plan(target, context, node);
+    std::string paths;
+    for (const OutputSpec& output : node.outputs) paths += output.path + "\n";
+    return paths;
+  };
+  CHECK(outputs("image.a", CachePolicy::shared) == ".trilock/images/image.a.oci.tar\n");
+  CHECK(outputs("image.a", CachePolicy::local).empty());
+  CHECK(outputs("image.a", CachePolicy::none).empty());
+  CHECK(outputs("image.a[os=linux/arm64,x=c:d %é]", CachePolicy::shared) ==
+        ".trilock/images/image.a%5Bos=linux%2Farm64,x=c%3Ad%20%25%C3%A9%5D.oci.tar\n");
+  const std::string one = outputs("image." + std::string(300, 'a') + "1", CachePolicy::shared);
+  CHECK(one != outputs("image." + std::string(300, 'a') + "2", CachePolicy::shared));
+  CHECK(one.size() < std::string(".trilock/images/").size() + 256);
+  CHECK(scene.plan("b").outputs.front().path == "b.tar");
+  CHECK(scene.plan("b").outputs.size() == 1);
+
+  scene.context.tools["tar"] = {"/usr/bin/tar"};
+  CHECK(scene.resolve("a").processes.back().argv.back() ==
+        std::string(workspace_marker) + "/.trilock/images/image.a.oci.tar");
+  scene.context.tools.erase("tar");
+  const auto without = scene.rule.resolve(scene.plan("a"), scene.target("a"), scene.context);
+  REQUIRE_FALSE(without);
+  CHECK(without.error().message == "`tar` is not in PATH; `[cache] images` needs it");
+  const auto declared = scene.rule.resolve(scene.plan("b"), scene.target("b"), scene.context);
+  REQUIRE_FALSE(declared);
+  CHECK(declared.error().message == "`tar` is not in PATH; `archive` needs it");
+}
+
+TEST_CASE("image: how one that was built before is brought back") {
+  Scene scene;
+  scene.disk.put("/w/Dockerfile", "FROM scratch\n");
+  scene.load(
+      "[image.plain]\n[image.archived]\narchive = \"out/a.tar\"\n[image.odd]\narchive = \"a:b.tar\"\n"
+      "[image.pushed]\npush = true\ntags = [\"localhost:5000/me/a:1\", \"b\"]\n"
+      "[image.both]\npush = true\ntags = [\"b\"]\narchive = \"out/b.tar\"\n");
+  scene.context.tools["docker"] = {"/opt/docker", "/usr/bin/docker"};
+  scene.context.answers["/opt/docker --version"] = {0, "Docker version 28.0.0, build y\n", ""};
+  scene.context.answers["/opt/docker --help"] = {0, "", ""};
+  scene.context.answers["/usr/bin/docker --version"] = {0, "Docker version 20.10.24, build y\n", ""};
+  scene.context.answers["/usr/bin/docker --help"] = {0, "", ""};
+  ActionResult result;
+  const auto lines = [&](std::string_view name, const std::string& builder, const std::string& id,
+                         const std::string& tags) {
+    result.witness = {{"builder", builder}, {"id", id}, {"tags", tags}};
+    const auto processes = scene.rule.revive(scene.plan(name), scene.target(name), result, scene.context);
+    REQUIRE(processes);
+    std::string text;
+    for (const Process& process : *processes) {
+      CHECK(process.quiet);
+      CHECK(process.dir.empty());
+      for (const std::string& word : process.argv) text += word + " ";
+      text.back() = '\n';
+    }
+    return text;
+  };
+  const std::string hex_a(64, 'a');
+  result.values = {{"digest", id_a}, {"manifest-digest", id_b}, {"ref", "other/name@" + id_b}};
+  CHECK(lines("plain", "buildah", id_a, "b").empty());
+  CHECK(lines("archived", "buildah", id_a, "b").empty());  // the result has no archive
+  result.outputs = {{.path = "a:b.tar"}, {.path = "out/a.tar"}, {.path = "out/b.tar"}};
+  CHECK(lines("archived", "buildah", id_a, "") == "buildah pull --quiet oci-archive:out/a.tar\n");
+  CHECK(lines("archived", "buildah", id_a, "b localhost:5000/me/a:1") ==
+        "buildah pull --quiet oci-archive:out/a.tar\nbuildah tag " + hex_a + " b\nbuildah tag " + hex_a +
+            " localhost:5000/me/a:1\n");
+  CHECK(lines("archived", "docker", id_a, "b") == "/usr/bin/docker load --quiet --input " +
+                                                      std::string(workspace_marker) +
+                                                      "/out/a.tar\n/usr/bin/docker tag " + id_a + " b\n");
+  // The containers tools take the `:` for the end of the path.
+  CHECK(lines("odd", "buildah", id_a, "b").empty());
+  CHECK_FALSE(lines("odd", "docker", id_a, "b").empty());
+  CHECK(lines("pushed", "buildah", id_a, "localhost:5000/me/a:1 b") ==
+        "buildah pull --quiet localhost:5000/me/a@" + id_b + "\nbuildah tag " + hex_a +
+            " localhost:5000/me/a:1\nbuildah tag " + hex_a + " b\n");
+  CHECK(lines("pushed", "docker", id_a, "b") ==
+        "/usr/bin/docker pull --quiet docker.io/library/b@" + id_b + "\n/usr/bin/docker tag " + id_a + " b\n");
+  CHECK(lines("both", "buildah", id_a, "").starts_with("buildah pull --quiet oci-archive:out/b.tar\n"));
+  // What a cache says is not trusted with a command line.
+  CHECK(lines("archived", "buildah", "--all", "b").empty());
+  CHECK(lines("archived", "buildah", id_a, "--all").empty());
+  CHECK(lines("archived", "buildah", id_a, "b C").empty());
+  result.values = {{"digest", id_a}, {"manifest-digest", "--all"}};
+  CHECK(lines("pushed", "buildah", id_a, "b").empty());
+  result.outputs = {{.path = "out/a.tar", .type = EntryType::symlink}};
+  CHECK(lines("archived", "buildah", id_a, "b").empty());
 }
 
 TEST_CASE("image: one question tells of all images of a store, and costs nothing while its index is unchanged") {
