@@ -9,6 +9,7 @@
 #include <set>
 
 #include "cache/hash.hpp"
+#include "engine/resolver.hpp"
 #include "tests/support/memory_build.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -22,7 +23,7 @@ ProcessResult exited(int code, std::string out = {}, std::string err = {}) {
   return {.exit_code = code, .out = std::move(out), .err = std::move(err)};
 }
 
-// buildah, as far as trilock uses it. An image is the text of its Dockerfile, its archive is that text.
+// buildah, as far as trilock uses it. An image is the text of its Dockerfile; its archive is that text, wrapped.
 struct Machines {
   TemporaryDirectory programs;
   MemoryBuild build;
@@ -31,6 +32,7 @@ struct Machines {
   std::vector<std::string> lines;                      // of processes that were not asked a question
   std::map<std::string, ProcessResult> endings;        // by the first two words: how such a process ends
   std::uint64_t limit_ms = 0;                          // of the last `buildah pull`
+  std::string wrapping = "|";                          // in an archive: a `|`, and what comes after the text
 
   explicit Machines(std::string_view pipeline) {
     for (const char* name : {"buildah", "tar", "true"}) {
@@ -135,7 +137,7 @@ struct Machines {
   // The script that writes an archive.
   ProcessResult pack(const ProcessSpec& spec) {
     const std::string id = build.disk.content(spec.dir + "/iid").substr(7);
-    build.disk.put(spec.argv.back(), texts_[id]);
+    build.disk.put(spec.argv.back(), texts_[id] + wrapping);
     build.disk.put(spec.dir + "/manifest", "sha256:" + std::string(64, '1'));
     return exited(0);
   }
@@ -143,7 +145,8 @@ struct Machines {
   ProcessResult pull(const ProcessSpec& spec) {
     const std::string& from = spec.argv.back();
     if (from.starts_with("oci-archive:")) {
-      add(build.disk.content(fmt::format("{}/{}", spec.dir, from.substr(12))));
+      const std::string archive = build.disk.content(fmt::format("{}/{}", spec.dir, from.substr(12)));
+      add(archive.substr(0, archive.find('|')));
       return exited(0);
     }
     const auto found = registry.find(from.substr(from.find('@') + 1));
@@ -313,8 +316,8 @@ TEST_CASE("revival: an archive that is damaged in the cache is none") {
   Machines machines(archived);
   REQUIRE(machines.build.run() == 0);
   for (const std::string& path : machines.build.disk.paths())
-    if (path.starts_with("/cache/cas/") && machines.build.disk.content(path) == "FROM scratch\n")
-      machines.build.disk.put(path, "FROM scretch\n");
+    if (path.starts_with("/cache/cas/") && machines.build.disk.content(path) == "FROM scratch\n|")
+      machines.build.disk.put(path, "FROM scretch\n|");
   machines.other_machine();
   REQUIRE(machines.build.run() == 0);
   CHECK(machines.build.outcome("image.a") == Outcome::ran);
@@ -343,7 +346,7 @@ images = true
 )");
   REQUIRE(machines.build.run() == 0);
   REQUIRE(machines.build.findings.empty());
-  CHECK(machines.build.disk.content("/w/.trilock/images/image.a%5Bat=x%2Fy%5D.oci.tar") == "FROM scratch\n");
+  CHECK(machines.build.disk.content("/w/.trilock/images/image.a%5Bat=x%2Fy%5D.oci.tar") == "FROM scratch\n|");
   REQUIRE(machines.build.run() == 0);
   CHECK(machines.build.ran.empty());
 
@@ -354,8 +357,20 @@ images = true
   CHECK(machines.build.disk.has("/w/.trilock/images/image.a%5Bat=z%5D.oci.tar"));
 
   // The same image in another wrapping: what needs the image stays as it is.
-  for (const std::string& path : machines.build.disk.paths())
-    if (path.contains("/images/")) machines.build.disk.put(path, "FROM scratch\n# wrapped\n");
+  machines.wrapping = "| in other paper";
+  REQUIRE(machines.build.run({.force = true}, {"image.a[at=x/y]", "image.a[at=z]"}) == 0);
+  CHECK(machines.build.disk.content("/w/.trilock/images/image.a%5Bat=z%5D.oci.tar").ends_with("paper"));
   REQUIRE(machines.build.run() == 0);
   CHECK(machines.build.ran.empty());
+}
+
+TEST_CASE("revival: `out` means no private output") {
+  Node node{.label = "image.a"};
+  node.outputs = {{"", ".trilock/images/image.a.oci.tar", {}}};
+  CHECK(output_value(node, "out") == nullptr);
+  node.outputs.push_back({"", "out/a", {}});
+  REQUIRE(output_value(node, "out") != nullptr);
+  CHECK(*output_value(node, "out") == "out/a");
+  node.outputs.push_back({"", "out/b", {}});
+  CHECK(output_value(node, "out") == nullptr);
 }
