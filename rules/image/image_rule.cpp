@@ -348,16 +348,15 @@ Result<bool> ImageRule::probe(const Node&, const Target&, const ActionResult& re
   return image_in_store(*builder, *id, names, context);
 }
 
-// What the result says comes out of a cache, so nothing of it reaches a command line that is not what it should be.
+// What the result says comes out of a cache, so it does not say which tags there are, and nothing of it reaches a
+// command line that is not what it should be.
 Result<std::vector<Process>> ImageRule::revive(const Node& node, const Target& target, const ActionResult& result,
                                                ResolveContext& context) const {
   const std::string* kind = field_of(result.witness, "builder");
   const std::string* id = field_of(result.witness, "id");
-  const std::string* tags = field_of(result.witness, "tags");
   if (kind == nullptr || id == nullptr || !is_image_id(*id)) return std::vector<Process>();
-  StoredImage image{.id = *id, .tags = words_of(tags == nullptr ? "" : *tags)};
-  const auto misnamed = [](const std::string& tag) { return tag.starts_with('-') || !check_image_name(tag).empty(); };
-  if (std::ranges::any_of(image.tags, misnamed)) return std::vector<Process>();
+  StoredImage image{.id = *id};
+  for (const Text& tag : texts_of(target.table, "tags")) image.tags.push_back(context.fill(tag, node.dir));
   const std::string archive = archive_of(target, node);
   const auto written = std::ranges::find(result.outputs, archive, &OutputEntry::path);
   if (written != result.outputs.end() && written->type == EntryType::file) image.archive = archive;
