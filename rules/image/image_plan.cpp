@@ -287,14 +287,14 @@ void plan_tags(Planner& planner) {
 // A file name that no other label has: what is not usual in names is written as %XX, since values on axes may hold `/`
 // and `:`, which the containers tools take for the end of a path.
 std::string private_archive(std::string_view label) {
-  constexpr std::size_t longest = 200;  // file systems take 255
+  constexpr std::size_t longest = 160;  // file systems take 255
   std::string name;
   for (const char c : label) {
     const bool usual = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        std::string_view("-_.,=").find(c) != std::string_view::npos;
     name += usual ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
-  if (name.size() > longest) name = fmt::format("{}%{}", name.substr(0, longest), fast_digest(label).hex());
+  if (name.size() > longest) name = fmt::format("{}%{}", name.substr(0, longest), strong_digest(label).hex());
   return fmt::format(".trilock/images/{}.oci.tar", name);
 }
 

@@ -355,7 +355,8 @@ Result<std::vector<Process>> ImageRule::revive(const Node& node, const Target& t
   const std::string* kind = field_of(result.witness, "builder");
   const std::string* id = field_of(result.witness, "id");
   if (kind == nullptr || id == nullptr || !is_image_id(*id)) return std::vector<Process>();
-  StoredImage image{.id = *id};
+  StoredImage image;
+  image.id = *id;
   for (const Text& tag : texts_of(target.table, "tags")) image.tags.push_back(context.fill(tag, node.dir));
   const std::string archive = archive_of(target, node);
   const auto written = std::ranges::find(result.outputs, archive, &OutputEntry::path);
