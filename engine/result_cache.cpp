@@ -233,7 +233,10 @@ Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const 
   std::optional<SigningKey> key;
   if (writes && !settings.sign_key.empty()) {
     Result<SigningKey> read = SigningKey::read(workspace.disk(), absolute(settings.sign_key));
-    if (!read) return std::unexpected(read.error());
+    if (!read)
+      return fail(read.error().kind, fmt::format("`sign-key`: {}", read.error().message),
+                  read.error().help.empty() ? "with `TRILOCK_CACHE_MODE=read` nothing is written, and no key is needed"
+                                            : read.error().help);
     key = std::move(*read);
   }
   Result<std::vector<PublicKey>> trusted = read_public_keys(workspace.disk(), settings.trusted_keys, absolute);

@@ -169,8 +169,8 @@ void check_cache(Workspace& workspace, CacheSettings& settings, Diagnostics& dia
   const auto variable = [&](const std::string& name) { return workspace.environment().get(name); };
   Status usable = apply_environment(settings, variable);
   if (usable && !diagnostics.has_errors()) {
-    const Result<std::unique_ptr<CacheTier>> tier = open_shared_tier(workspace, settings);
-    if (!tier) usable = std::unexpected(tier.error());
+    Result<std::unique_ptr<CacheTier>> tier = open_shared_tier(workspace, settings);
+    if (!tier) usable = std::unexpected(std::move(tier.error()));
   }
   if (!usable) diagnostics.error({}, usable.error().message, usable.error().help);
 }

@@ -53,6 +53,8 @@ printf '{"name": "x"}\n' >devcontainer.template.json
 printf 'variable "size" {}\nvariable "tags" {}\noutput "address" {\n  value = "x"\n}\n' >terraform/main.tf
 : >terraform/some.tfvars
 : >more/none.toml
+trilock cache keygen key
+cp "$work/out" key.pub
 node "$walk" valid "$schema" >trilock.toml
 export A=1 B=1
 trilock check
