@@ -99,6 +99,7 @@ class RevisionWorld final : public PipelineWorld {
   Result<std::vector<std::string>> glob(const std::string& pattern) override { return files_.glob(pattern); }
   std::optional<std::string> environment(const std::string& name) override { return files_.environment(name); }
   Result<std::string> git(GitFact fact) override { return revision_.fact(fact); }
+  [[nodiscard]] Loop loop() override { return files_.loop(); }
 
  private:
   WorkspaceWorld files_;

@@ -185,6 +185,24 @@ Redactor secrets_of(const Graph& graph, const Environment& environment) {
   return Redactor(secrets);
 }
 
+namespace {
+
+// Findings come in the order of the targets, whoever planned them when.
+std::vector<Node> plan_nodes(const Pipeline& pipeline, SourceTree& tree, const Loop& loop, Diagnostics& diagnostics) {
+  constexpr std::size_t at_once = 256;
+  std::vector<Node> nodes(pipeline.targets.size());
+  std::vector<Diagnostics> found((nodes.size() + at_once - 1) / at_once);
+  loop(found.size(), [&](std::size_t turn) {
+    PlanContext context{pipeline, tree, found[turn]};
+    for (std::size_t i = turn * at_once; i < std::min((turn + 1) * at_once, nodes.size()); ++i)
+      nodes[i] = plan_node(pipeline.targets[i], static_cast<std::uint32_t>(i), context);
+  });
+  for (Diagnostics& findings : found) diagnostics.append(std::move(findings));
+  return nodes;
+}
+
+}  // namespace
+
 PlannedPipeline plan_pipeline(Workspace& workspace, const LoadOptions& options, SourceMap& sources,
                               Diagnostics& diagnostics) {
   WorkspaceWorld world(workspace);
@@ -199,12 +217,7 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
   check_cache(workspace, planned.pipeline.cache, diagnostics);
   if (diagnostics.has_errors()) return planned;
 
-  PlanContext context{planned.pipeline, workspace.tree(), diagnostics};
-  std::vector<Node> nodes;
-  nodes.reserve(planned.pipeline.targets.size());
-  for (std::size_t i = 0; i < planned.pipeline.targets.size(); ++i)
-    nodes.push_back(plan_node(planned.pipeline.targets[i], static_cast<std::uint32_t>(i), context));
-  planned.graph = Graph::link(std::move(nodes), diagnostics);
+  planned.graph = Graph::link(plan_nodes(planned.pipeline, workspace.tree(), world.loop(), diagnostics), diagnostics);
   for (Target& target : planned.pipeline.targets) release_planned_keys(target);
   planned.pipeline.targets.shrink_to_fit();
   diagnostics.sort_by_place();

@@ -9,6 +9,7 @@
 #include "cache/state_db.hpp"
 #include "engine/environment.hpp"
 #include "engine/journal.hpp"
+#include "engine/parallel.hpp"
 #include "engine/process.hpp"
 #include "engine/questions.hpp"
 #include "engine/tools.hpp"
@@ -79,6 +80,7 @@ class WorkspaceWorld final : public PipelineWorld {
   Result<std::vector<std::string>> glob(const std::string& pattern) override;
   std::optional<std::string> environment(const std::string& name) override;
   Result<std::string> git(GitFact fact) override;
+  [[nodiscard]] Loop loop() override { return on_all_processors; }
 
  private:
   Workspace& workspace_;

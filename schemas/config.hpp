@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "schemas/diagnostic.hpp"
+#include "schemas/loop.hpp"
 #include "schemas/text.hpp"
 
 namespace trilock {
@@ -50,8 +51,15 @@ struct ConfigEntry {
 // "a string", "an integer", "an array": for messages.
 [[nodiscard]] std::string_view describe(ConfigType type);
 
+// How a long document is read: in parts of about so many bytes, in turns of `loop`.
+struct TomlReading {
+  Loop loop = one_after_another;
+  std::size_t part_bytes = 64 << 10;
+};
+
 // Parses one TOML 1.0 document. On a syntax error reports one diagnostic at its place and returns what is empty.
-// The document must be UTF-8; `source` must already be in `sources`.
-[[nodiscard]] ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& diagnostics);
+// The document must be UTF-8; `source` must already be in `sources`. What comes out does not depend on `reading`.
+[[nodiscard]] ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& diagnostics,
+                                    const TomlReading& reading = {});
 
 }  // namespace trilock

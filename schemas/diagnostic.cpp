@@ -163,6 +163,11 @@ Diagnostic& Diagnostics::warning(Place place, std::string message, std::string h
   return all_.emplace_back(Diagnostic{Severity::warning, std::move(message), place, std::move(help), {}});
 }
 
+void Diagnostics::append(Diagnostics more) {
+  errors_ += more.errors_;
+  std::ranges::move(more.all_, std::back_inserter(all_));
+}
+
 void Diagnostics::sort_by_place() {
   std::vector<std::size_t> order(all_.size());
   std::iota(order.begin(), order.end(), 0);

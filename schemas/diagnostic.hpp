@@ -58,6 +58,7 @@ class Diagnostics {
  public:
   Diagnostic& error(Place place, std::string message, std::string help = {});
   Diagnostic& warning(Place place, std::string message, std::string help = {});
+  void append(Diagnostics more);
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
   [[nodiscard]] std::size_t error_count() const { return errors_; }
   [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }

@@ -42,7 +42,7 @@ class Reader {
     }
     PipelineFile file{sources_.add(wanted.path, std::move(*text)), wanted.path, {}};
     Diagnostics syntax;
-    file.table = read_toml(file.source, sources_, syntax);
+    file.table = read_toml(file.source, sources_, syntax, {.loop = world_.loop()});
     findings_.absorb(syntax);
     std::vector<Wanted> more = take_includes(file);
     files_.push_back(std::move(file));

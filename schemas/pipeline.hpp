@@ -15,6 +15,7 @@
 #include "schemas/diagnostic.hpp"
 #include "schemas/key_spec.hpp"
 #include "schemas/label_index.hpp"
+#include "schemas/loop.hpp"
 #include "schemas/result.hpp"
 
 namespace trilock {
@@ -66,6 +67,8 @@ class PipelineWorld {
   // `git describe --tags --always --dirty`, the full commit id, the branch's name, or the tag that HEAD is at.
   enum class GitFact : std::uint8_t { describe, commit, branch, tag };
   virtual Result<std::string> git(GitFact fact) = 0;
+  // Who runs the turns of what can be done at once.
+  [[nodiscard]] virtual Loop loop() { return one_after_another; }
 };
 
 // What a rule says of itself to the reader of a pipeline.

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <optional>
 #include <tuple>
 
 #include "schemas/config.hpp"
+#include "schemas/toml_parts.hpp"
 #include "schemas/toml_syntax.hpp"
 #include "schemas/utf8.hpp"
 
@@ -32,7 +35,9 @@ namespace {
 // Turns the tables of the library, which are sorted by key, into tables in the order of the file.
 class Converter {
  public:
-  Converter(SourceId source, const SourceMap& sources) : source_(source), sources_(sources) {}
+  // The library counts lines from where it began to read.
+  Converter(SourceId source, const SourceMap& sources, std::uint32_t lines_before)
+      : source_(source), sources_(sources), lines_before_(lines_before) {}
 
   ConfigTable table(const toml::table& from) const {
     ConfigTable to;
@@ -49,10 +54,10 @@ class Converter {
  private:
   // Regions of the library end behind their last code point and may span lines; a place ends with its first line.
   Place place(const toml::source_region& region) const {
-    Place place{source_, region.begin.line, region.begin.column, 1};
+    Place place{source_, region.begin.line + lines_before_, region.begin.column, 1};
     std::size_t end = region.end.column;
     if (region.end.line != region.begin.line) {
-      end = count_code_points(sources_.line(source_, region.begin.line)) + 1;
+      end = count_code_points(sources_.line(source_, place.line)) + 1;
     }
     if (end > place.column) place.length = static_cast<std::uint32_t>(end - place.column);
     return place;
@@ -105,20 +110,46 @@ class Converter {
 
   SourceId source_;
   const SourceMap& sources_;
+  std::uint32_t lines_before_;
 };
 
 void report(const SyntaxError& error, SourceId source, Diagnostics& diagnostics) {
   diagnostics.error({source, error.line, error.column, error.length}, "invalid TOML: " + error.message, error.help);
 }
 
+// Empty when a part has an error, or is not a document of its own after all: then the whole is read for what it says.
+// A part is small enough for its tables of the library to stay in the processor's caches until they are gone.
+std::optional<ConfigTable> read_parts(const TomlScan& scan, SourceId source, const SourceMap& sources,
+                                      const Loop& loop) {
+  const std::string_view text = sources.text(source);
+  const std::vector<TomlPart>& parts = scan.parts;
+  std::vector<ConfigTable> tables(parts.size());
+  std::atomic<bool> broken = false;
+  loop(parts.size(), [&](std::size_t i) {
+    if (broken.load(std::memory_order_relaxed)) return;
+    const std::size_t end = i + 1 < parts.size() ? parts[i + 1].begin : text.size();
+    const toml::parse_result result = toml::parse(text.substr(parts[i].begin, end - parts[i].begin));
+    if (result) {
+      tables[i] = Converter(source, sources, parts[i].lines_before).table(result.table());
+    } else {
+      broken.store(true, std::memory_order_relaxed);
+    }
+  });
+  if (broken.load()) return std::nullopt;
+  return join_toml_parts(std::move(tables), sources);
+}
+
 }  // namespace
 
-ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& diagnostics) {
-  const TomlScan scan = scan_toml(sources.text(source));
+ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& diagnostics, const TomlReading& reading) {
+  const TomlScan scan = scan_toml(sources.text(source), reading.part_bytes);
   if (scan.not_text) {
     report(*scan.not_text, source, diagnostics);
     return {};
   }
+  if (!scan.barrier && scan.parts.size() > 1)
+    if (std::optional<ConfigTable> joined = read_parts(scan, source, sources, reading.loop)) return *std::move(joined);
+
   const toml::parse_result result = toml::parse(sources.text(source).substr(0, scan.scanned));
   const SyntaxError* barrier = scan.barrier ? &*scan.barrier : nullptr;
   if (!result) {
@@ -137,7 +168,7 @@ ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& di
     report(*barrier, source, diagnostics);
     return {};
   }
-  return Converter(source, sources).table(result.table());
+  return Converter(source, sources, 0).table(result.table());
 }
 
 }  // namespace trilock

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <array>
+#include <string_view>
 #include <vector>
 
 #include "schemas/toml_syntax.hpp"
@@ -8,9 +10,22 @@
 namespace trilock {
 namespace {
 
+enum Context : std::uint8_t { outside = 1, in_string = 2, in_comment = 4 };
+
+// Where each byte may mean something.
+constexpr std::array<std::uint8_t, 256> stops = [] {
+  std::array<std::uint8_t, 256> table{};
+  for (std::size_t byte = 0; byte < table.size(); ++byte)
+    if (byte < 0x20 || byte >= 0x80) table[byte] = outside | in_string | in_comment;
+  for (const unsigned char byte : std::string_view("#\"'[]{},.")) table[byte] |= outside;
+  for (const unsigned char byte : std::string_view("\"'\\")) table[byte] |= in_string;
+  return table;
+}();
+
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {
+  Scanner(std::string_view text, std::size_t part_bytes) : text_(text), part_bytes_(part_bytes) {
+    scan_.parts.push_back({});
     if (!text_.starts_with("\xEF\xBB\xBF")) return;
     skipped_ = 3;
     text_.remove_prefix(skipped_);
@@ -20,6 +35,7 @@ class Scanner {
     while (!at_end()) next();
     scan_.scanned = offset_ + skipped_;
     if (!scan_.unclosed && !open_.empty()) scan_.unclosed = open_.back().place;
+    if (!may_cut_) scan_.parts.resize(1);
     return std::move(scan_);
   }
 
@@ -51,15 +67,28 @@ class Scanner {
     }
   }
 
+  // Passes over what is one code point a byte and means nothing there: nearly all of a document.
+  void skip_plain(Context context) {
+    const std::size_t begin = offset_;
+    while (offset_ < text_.size() && (stops[static_cast<unsigned char>(text_[offset_])] & context) == 0) ++offset_;
+    column_ += static_cast<std::uint32_t>(offset_ - begin);
+  }
+
   void next() {
+    skip_plain(outside);
+    if (at_end()) return;
     switch (text_[offset_]) {
       case '#':
-        while (!at_end() && !sees("\n")) advance();
+        while (!at_end() && !sees("\n")) {
+          advance();
+          skip_plain(in_comment);
+        }
         return;
       case '"':
       case '\'':
-        return string(text_.substr(offset_, 1));
+        return string(text_[offset_]);
       case '[':
+        if (open_.empty()) look_for_header();
         return open("array is not closed");
       case '{':
         return open("inline table is not closed");
@@ -99,7 +128,23 @@ class Scanner {
   }
 
   void close() {
-    if (!open_.empty()) open_.pop_back();
+    if (open_.empty()) return;
+    if (open_.size() == 1 && header_ && open_.back().dots == 1) cut(*header_);
+    header_.reset();
+    open_.pop_back();
+  }
+
+  void look_for_header() {
+    std::size_t begin = offset_;
+    while (begin > 0 && (text_[begin - 1] == ' ' || text_[begin - 1] == '\t')) --begin;
+    if (begin > 0 && text_[begin - 1] != '\n') return;
+    if (text_.substr(offset_).starts_with("[[")) may_cut_ = false;
+    header_ = TomlPart{begin, line_ - 1};
+  }
+
+  void cut(TomlPart at) {
+    at.begin += skipped_;
+    if (at.begin - scan_.parts.back().begin >= part_bytes_) scan_.parts.push_back(at);
   }
 
   std::size_t& dots_at_level() { return open_.empty() ? top_dots_ : open_.back().dots; }
@@ -111,24 +156,30 @@ class Scanner {
     if (depth > max_toml_depth) scan_.barrier = here(fmt::format("nested deeper than {} levels", max_toml_depth));
   }
 
-  void string(std::string_view quote) {
-    const std::string triple = fmt::format("{0}{0}{0}", quote);
-    const SyntaxError start = here("string is not closed");
-    const bool multi_line = sees(triple);
-    const std::string_view end = multi_line ? std::string_view(triple) : quote;
-    advance(end.size());
-    while (!at_end() && !sees(end)) {
-      if (!multi_line && sees("\n")) return;  // a syntax error, which the library reports well
-      advance(quote == "\"" && sees("\\") ? 2 : 1);
+  [[nodiscard]] bool sees_thrice(char quote) const {
+    return text_.size() - offset_ >= 3 && text_[offset_] == quote && text_[offset_ + 1] == quote &&
+           text_[offset_ + 2] == quote;
+  }
+
+  void string(char quote) {
+    const std::uint32_t line = line_;
+    const std::uint32_t column = column_;
+    const bool multi_line = sees_thrice(quote);
+    const std::size_t quotes = multi_line ? 3 : 1;
+    advance(quotes);
+    skip_plain(in_string);
+    while (!at_end() && !(multi_line ? sees_thrice(quote) : text_[offset_] == quote)) {
+      if (!multi_line && text_[offset_] == '\n') return;  // a syntax error, which the library reports well
+      advance(quote == '"' && text_[offset_] == '\\' ? 2 : 1);
+      skip_plain(in_string);
     }
     if (at_end()) {
-      scan_.unclosed = start;
-      scan_.unclosed->length = static_cast<std::uint32_t>(end.size());
+      scan_.unclosed = SyntaxError{"string is not closed", {}, line, column, static_cast<std::uint32_t>(quotes)};
       return;
     }
-    advance(end.size());
+    advance(quotes);
     // Up to two quotes may stand in front of the closing three.
-    for (int extra = 0; multi_line && extra < 2 && !at_end() && sees(quote); ++extra) advance();
+    for (int extra = 0; multi_line && extra < 2 && !at_end() && text_[offset_] == quote; ++extra) advance();
   }
 
   std::string_view text_;
@@ -138,13 +189,16 @@ class Scanner {
   std::uint32_t column_ = 1;
   std::vector<Open> open_;
   std::size_t top_dots_ = 0;
+  std::size_t part_bytes_;
+  std::optional<TomlPart> header_;  // that is open
+  bool may_cut_ = true;
   TomlScan scan_;
 };
 
 }  // namespace
 
-TomlScan scan_toml(std::string_view text) {
-  return Scanner(text).run();
+TomlScan scan_toml(std::string_view text, std::size_t part_bytes) {
+  return Scanner(text, part_bytes).run();
 }
 
 }  // namespace trilock
