@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "cache/glob.hpp"
@@ -23,10 +25,15 @@ bool is_inside(std::string_view path, std::string_view dir) {
 }
 
 // Sorted by path with `/` before every other byte, so that what lies inside a directory follows it directly.
-bool by_path(const Claim& a, const Claim& b) {
+std::strong_ordering compare_paths(std::string_view a, std::string_view b) {
   const auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
-  return std::lexicographical_compare(a.output->path.begin(), a.output->path.end(), b.output->path.begin(),
-                                      b.output->path.end(), [&](char x, char y) { return rank(x) < rank(y); });
+  const auto [x, y] = std::ranges::mismatch(a, b);
+  if (x == a.end() || y == b.end()) return a.size() <=> b.size();
+  return rank(*x) <=> rank(*y);
+}
+
+bool by_path(const Claim& a, const Claim& b) {
+  return compare_paths(a.output->path, b.output->path) < 0;
 }
 
 void report_shared_output(const Graph& graph, const Claim& first, const Claim& second, Diagnostics& diagnostics) {
@@ -61,7 +68,17 @@ void report_shared_outputs(const Graph& graph, const std::vector<Claim>& claims,
 class ClaimIndex {
  public:
   explicit ClaimIndex(const std::vector<Claim>& claims) : claims_(claims) {
-    for (const Claim& claim : claims) by_path_.emplace(claim.output->path, &claim);
+    by_path_.reserve(claims.size());
+    std::string_view last;
+    for (const Claim& claim : claims) {
+      const std::string_view path = claim.output->path;
+      by_path_.emplace(path, &claim);
+      const std::string_view folder = path.substr(0, path.rfind('/') + 1);
+      if (folder == last) continue;
+      last = folder;
+      for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1))
+        above_.insert(path.substr(0, slash));
+    }
   }
 
   void collect(std::string_view pattern, std::vector<const Claim*>& found) const {
@@ -69,6 +86,7 @@ class ClaimIndex {
     const std::string_view base = literal ? pattern : literal_prefix(pattern);
     for (std::size_t slash = base.find('/'); slash != std::string_view::npos; slash = base.find('/', slash + 1))
       add(base.substr(0, slash), found);
+    if (!base.empty() && !by_path_.contains(base) && !above_.contains(base)) return;
     const OutputSpec probe{.name = "", .path = std::string(base), .place = {}};
     const Claim key{&probe, NodeId{}};
     auto claim = base.empty() ? claims_.begin() : std::lower_bound(claims_.begin(), claims_.end(), key, by_path);
@@ -87,6 +105,7 @@ class ClaimIndex {
 
   const std::vector<Claim>& claims_;
   std::unordered_map<std::string_view, const Claim*> by_path_;
+  std::unordered_set<std::string_view> above_;  // the folders that have claims in them, at any depth
 };
 
 // Whether a pattern that leaves out leaves out all of an output: itself, or everything below it.
@@ -154,7 +173,8 @@ void report_output_conflicts(const Graph& graph, Diagnostics& diagnostics) {
     for (const OutputSpec& depfile : node.depfiles) claims.push_back({&depfile, static_cast<NodeId>(i)});
   }
   std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-    return a.output->path == b.output->path ? a.node < b.node : by_path(a, b);
+    const auto order = compare_paths(a.output->path, b.output->path);
+    return order != 0 ? order < 0 : a.node < b.node;
   });
   report_shared_outputs(graph, claims, diagnostics);
   report_outputs_as_sources(graph, claims, diagnostics);

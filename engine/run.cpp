@@ -187,9 +187,10 @@ Redactor secrets_of(const Graph& graph, const Environment& environment) {
 
 namespace {
 
+constexpr std::size_t at_once = 256;  // targets of one turn of a loop
+
 // Findings come in the order of the targets, whoever planned them when.
 std::vector<Node> plan_nodes(const Pipeline& pipeline, SourceTree& tree, const Loop& loop, Diagnostics& diagnostics) {
-  constexpr std::size_t at_once = 256;
   std::vector<Node> nodes(pipeline.targets.size());
   std::vector<Diagnostics> found((nodes.size() + at_once - 1) / at_once);
   loop(found.size(), [&](std::size_t turn) {
@@ -199,6 +200,13 @@ std::vector<Node> plan_nodes(const Pipeline& pipeline, SourceTree& tree, const L
   });
   for (Diagnostics& findings : found) diagnostics.append(std::move(findings));
   return nodes;
+}
+
+void release_planned_keys(std::span<Target> targets, const Loop& loop) {
+  loop((targets.size() + at_once - 1) / at_once, [&](std::size_t turn) {
+    for (Target& target : targets.subspan(turn * at_once, std::min(at_once, targets.size() - turn * at_once)))
+      release_planned_keys(target);
+  });
 }
 
 }  // namespace
@@ -218,7 +226,7 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
   if (diagnostics.has_errors()) return planned;
 
   planned.graph = Graph::link(plan_nodes(planned.pipeline, workspace.tree(), world.loop(), diagnostics), diagnostics);
-  for (Target& target : planned.pipeline.targets) release_planned_keys(target);
+  release_planned_keys(planned.pipeline.targets, world.loop());
   planned.pipeline.targets.shrink_to_fit();
   diagnostics.sort_by_place();
   return planned;

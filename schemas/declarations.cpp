@@ -34,6 +34,7 @@ class Gatherer {
     for (std::size_t i = 0; i < files.size(); ++i) {
       root_ = i == 0;
       root_path_ = files.front().path;
+      one_file_ = files.size() == 1;
       const std::size_t first = declared_.tables.size();
       for (ConfigEntry& entry : files[i].table.entries) top_level(entry);
       // Tables of one rule stand together in the parsed file; the order of targets is that of their headers.
@@ -108,10 +109,13 @@ class Gatherer {
       findings_.error(node.place, fmt::format("`{}` is no name for a node", node.key), std::string(name_help));
       return;
     }
-    const auto [first, added] = nodes_.emplace(title, node.value.place);
-    if (!added) {
-      findings_.defined_twice(node.value.place, first->second, fmt::format("node `{}`", title));
-      return;
+    // Within one file TOML itself has no table twice.
+    if (!one_file_) {
+      const auto [first, added] = nodes_.emplace(title, node.value.place);
+      if (!added) {
+        findings_.defined_twice(node.value.place, first->second, fmt::format("node `{}`", title));
+        return;
+      }
     }
     keys_.check_written(rule, *table, title, node.value.place, findings_);
     declared_.tables.push_back(
@@ -179,6 +183,7 @@ class Gatherer {
   Declarations declared_;
   std::string root_path_;
   bool root_ = true;
+  bool one_file_ = true;
 };
 
 }  // namespace

@@ -100,7 +100,7 @@ void check_pool(const Target& target, const std::vector<Pool>& pools, Findings& 
 void check_targets(const std::vector<ExpandedTable>& tables, const Pipeline& pipeline, const KeyLists& keys,
                    Findings& findings) {
   for (const ExpandedTable& table : tables) {
-    const std::size_t distinct = table.same_for_all() ? std::min<std::size_t>(table.size(), 1) : table.size();
+    const std::size_t distinct = table.size() > 1 && table.same_for_all() ? 1 : table.size();
     for (std::size_t i = 0; i < distinct; ++i) {
       const Target& target = pipeline.targets[table.first + i];
       keys.check_complete(table.rule, target.table, table.title, table.place, findings);

@@ -7,6 +7,7 @@
 
 #include "schemas/config.hpp"
 #include "schemas/toml_parts.hpp"
+#include "schemas/toml_plain.hpp"
 #include "schemas/toml_syntax.hpp"
 #include "schemas/utf8.hpp"
 
@@ -128,7 +129,12 @@ std::optional<ConfigTable> read_parts(const TomlScan& scan, SourceId source, con
   loop(parts.size(), [&](std::size_t i) {
     if (broken.load(std::memory_order_relaxed)) return;
     const std::size_t end = i + 1 < parts.size() ? parts[i + 1].begin : text.size();
-    const toml::parse_result result = toml::parse(text.substr(parts[i].begin, end - parts[i].begin));
+    const std::string_view part = text.substr(parts[i].begin, end - parts[i].begin);
+    if (std::optional<ConfigTable> plain = read_plain_toml(part, source, parts[i].lines_before)) {
+      tables[i] = *std::move(plain);
+      return;
+    }
+    const toml::parse_result result = toml::parse(part);
     if (result) {
       tables[i] = Converter(source, sources, parts[i].lines_before).table(result.table());
     } else {

@@ -34,14 +34,20 @@ class Scanner {
   TomlScan run() {
     while (!at_end()) next();
     scan_.scanned = offset_ + skipped_;
-    if (!scan_.unclosed && !open_.empty()) scan_.unclosed = open_.back().place;
+    if (!scan_.unclosed && !open_.empty()) {
+      const Open& open = open_.back();
+      scan_.unclosed =
+          SyntaxError{open.array ? "array is not closed" : "inline table is not closed", {}, open.line, open.column, 1};
+    }
     if (!may_cut_) scan_.parts.resize(1);
     return std::move(scan_);
   }
 
  private:
   struct Open {
-    SyntaxError place;
+    bool array;
+    std::uint32_t line;
+    std::uint32_t column;
     std::size_t dots = 0;  // of the key that is being read at this level
   };
 
@@ -89,9 +95,9 @@ class Scanner {
         return string(text_[offset_]);
       case '[':
         if (open_.empty()) look_for_header();
-        return open("array is not closed");
+        return open(true);
       case '{':
-        return open("inline table is not closed");
+        return open(false);
       case ']':
       case '}':
         close();
@@ -121,8 +127,8 @@ class Scanner {
                          escape_controls(text_.substr(offset_, point.size)), static_cast<unsigned>(point.value)));
   }
 
-  void open(std::string_view message) {
-    open_.push_back({here(std::string(message))});
+  void open(bool array) {
+    open_.push_back({array, line_, column_});
     check_depth();
     advance();
   }
