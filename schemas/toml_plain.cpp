@@ -200,8 +200,7 @@ class PlainReader {
            printed[static_cast<unsigned char>(text_[at_])])
       ++at_;
     const std::string_view content = since(begin.at + 1);
-    // Two quotes may be the beginning of three.
-    if (!take(quote) || (content.empty() && peek() == quote)) return false;
+    if (!take(quote)) return false;
     config.data = Text{std::string(content), {}};
     config.place = place(begin);
     return true;

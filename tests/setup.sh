@@ -25,7 +25,7 @@ test_packages=(
   zsh fish graphviz xfsprogs bindfs bazel-bootstrap bazel-bootstrap-source default-jdk-headless nginx-light zstd
   skopeo docker-registry
 )
-bench_packages=(hyperfine jq time)
+bench_packages=(hyperfine jq time strace)
 
 is_installed() { # package
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
