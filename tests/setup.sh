@@ -23,7 +23,7 @@ sample_packages=(
 test_packages=(
   clang-19 libclang-rt-19-dev clang-format docker.io ca-certificates jq iproute2 procps strace time util-linux openssl tmux
   zsh fish graphviz xfsprogs bindfs bazel-bootstrap bazel-bootstrap-source default-jdk-headless nginx-light zstd
-  skopeo docker-registry
+  skopeo docker-registry valgrind
 )
 bench_packages=(hyperfine jq time strace)
 
