@@ -25,7 +25,7 @@ test_packages=(
   zsh fish graphviz xfsprogs bindfs bazel-bootstrap bazel-bootstrap-source default-jdk-headless nginx-light zstd
   skopeo docker-registry valgrind
 )
-bench_packages=(hyperfine jq time strace)
+bench_packages=(strace)
 
 is_installed() { # package
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

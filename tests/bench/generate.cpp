@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -236,51 +236,56 @@ void write_tup(const Options& options) {
   Text("Tupfile.ini").add("");
 }
 
-// A package or project a node, in a folder of its own: these engines have no finer unit.
-void write_packages(const Options& options, bool turbo, bool moon) {
-  const auto place = [](std::size_t node) { return fmt::format("packages/n{}", node); };
-  if (turbo) {
-    Text("package.json")
-        .add(
-            "{{\"name\":\"bench\",\"private\":true,\"packageManager\":\"npm@10.0.0\",\"workspaces\":[\"packages/"
-            "*\"]}}\n");
-    Text("turbo.json").add("{{\"tasks\":{{\"build\":{{\"dependsOn\":[\"^build\"],\"outputs\":[\"out\"]}}}}}}\n");
-  }
-  if (moon) {
-    std::filesystem::create_directories(".moon");
-    Text(".moon/workspace.yml").add("projects: ['packages/*']\nvcs:\n  defaultBranch: main\n");
-  }
-  std::string lock =
-      "{\"name\":\"bench\",\"lockfileVersion\":3,\"requires\":true,\"packages\":{\"\":{\"name\":\"bench\","
-      "\"workspaces\":[\"packages/*\"]}";
+// A package or project a node, in a folder of its own: turbo and moon have no finer unit.
+std::string package(std::size_t node) {
+  return fmt::format("packages/n{}", node);
+}
+
+std::string command_of_package(const Options& options, std::size_t node) {
+  if (!options.writes()) return "/bin/true";
+  std::string command = options.node + " out source";
+  for (const std::size_t before : upstream(options, node)) command += fmt::format(" ../n{}/out", before);
+  return command;
+}
+
+void write_packages(const Options& options) {
   for (std::size_t i = 0; i < options.nodes; ++i) {
-    std::filesystem::create_directories(place(i));
-    Text(place(i) + "/source").add("{}\n", i);
-    std::string inputs;
-    std::string packages;
-    std::string projects;
-    for (const std::size_t node : upstream(options, i)) {
-      inputs += fmt::format(" ../n{}/out", node);
-      packages += fmt::format("{}\"n{}\":\"*\"", packages.empty() ? "" : ",", node);
-      projects += fmt::format("{}'n{}'", projects.empty() ? "" : ", ", node);
-    }
-    const std::string command = options.writes() ? fmt::format("{} out source{}", options.node, inputs) : "/bin/true";
-    if (turbo)
-      Text(place(i) + "/package.json")
-          .add("{{\"name\":\"n{}\",\"version\":\"1.0.0\",\"scripts\":{{\"build\":\"{}\"}},\"dependencies\":{{{}}}}}\n",
-               i, command, packages);
-    lock += fmt::format(
-        ",\"node_modules/n{0}\":{{\"resolved\":\"packages/n{0}\",\"link\":true}},\"packages/"
-        "n{0}\":{{\"version\":\"1.0.0\",\"dependencies\":{{{1}}}}}",
-        i, packages);
-    if (moon)
-      Text(place(i) + "/moon.yml")
-          .add(
-              "dependsOn: [{}]\ntasks:\n  build:\n    command: '{}'\n    inputs: ['source']\n    outputs: ['out']\n    "
-              "deps: ['^:build']\n",
-              projects, command);
+    std::filesystem::create_directories(package(i));
+    Text(package(i) + "/source").add("{}\n", i);
   }
-  if (turbo) Text("package-lock.json").add("{}}}}}\n", lock);
+}
+
+void write_turbo(const Options& options) {
+  Text("package.json")
+      .add(R"({{"name":"bench","private":true,"packageManager":"npm@10.0.0","workspaces":["packages/*"]}})");
+  Text("turbo.json").add(R"({{"tasks":{{"build":{{"dependsOn":["^build"],"outputs":["out"]}}}}}})");
+  Text lock("package-lock.json");
+  lock.add(R"({{"name":"bench","lockfileVersion":3,"packages":{{"":{{"name":"bench","workspaces":["packages/*"]}})");
+  for (std::size_t i = 0; i < options.nodes; ++i) {
+    std::string before;
+    for (const std::size_t node : upstream(options, i))
+      before += fmt::format("{}\"n{}\":\"*\"", before.empty() ? "" : ",", node);
+    Text(package(i) + "/package.json")
+        .add(R"({{"name":"n{}","version":"1.0.0","scripts":{{"build":"{}"}},"dependencies":{{{}}}}})", i,
+             command_of_package(options, i), before);
+    lock.add(R"(,"node_modules/n{0}":{{"resolved":"packages/n{0}","link":true}})", i);
+    lock.add(R"(,"packages/n{}":{{"version":"1.0.0","dependencies":{{{}}}}})", i, before);
+  }
+  lock.add("}}}}\n");
+}
+
+void write_moon(const Options& options) {
+  std::filesystem::create_directories(".moon");
+  Text(".moon/workspace.yml").add("projects: ['packages/*']\nvcs:\n  defaultBranch: main\n");
+  for (std::size_t i = 0; i < options.nodes; ++i) {
+    std::string before;
+    for (const std::size_t node : upstream(options, i))
+      before += fmt::format("{}'n{}'", before.empty() ? "" : ", ", node);
+    Text moon(package(i) + "/moon.yml");
+    moon.add("dependsOn: [{}]\ntasks:\n  build:\n    command: '{}'\n", before, command_of_package(options, i));
+    moon.add("    inputs: ['source']\n    deps: ['^:build']\n");
+    if (options.writes()) moon.add("    outputs: ['out']\n");
+  }
 }
 
 }  // namespace
@@ -298,7 +303,9 @@ int main(int count, char** words) {
   write_ninja(options);
   write_make(options);
   write_tup(options);
-  const bool turbo = options.with.find("turbo") != std::string::npos;
-  const bool moon = options.with.find("moon") != std::string::npos;
-  if (turbo || moon) write_packages(options, turbo, moon);
+  const bool turbo = options.with.contains("turbo");
+  const bool moon = options.with.contains("moon");
+  if (turbo || moon) write_packages(options);
+  if (turbo) write_turbo(options);
+  if (moon) write_moon(options);
 }
