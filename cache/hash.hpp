@@ -1,4 +1,4 @@
-// The only user of xxHash and of SHA-256. Thread rule: an object belongs to one thread; functions are free.
+// The only user of xxHash (fast_hash.cpp) and of SHA-256 (hash.cpp). Thread rule: an object belongs to one thread; functions are free.
 #pragma once
 
 #include <memory>

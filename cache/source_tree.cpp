@@ -43,11 +43,15 @@ Result<std::vector<DirEntry>> SourceTree::list(const std::string& path) {
   return impl_->cache.list(path);
 }
 
+Result<FileStat> SourceTree::stat_following(const std::string& path) {
+  return impl_->cache.stat_following(path, TreeCache::Use::stat);
+}
+
 Result<std::string> SourceTree::read(const std::string& path) {
   Disk& disk = impl_->cache.disk();
   const std::string absolute = impl_->cache.absolute(path);
   // Reading a fifo would wait for somebody to write into it.
-  const Result<FileStat> there = disk.stat_following(absolute);
+  const Result<FileStat> there = impl_->cache.stat_following(path, TreeCache::Use::content);
   if (there && there->type == FileType::other) {
     return fail(ErrorKind::io, "cannot read `" + path + "`: not a regular file");
   }
@@ -57,6 +61,7 @@ Result<std::string> SourceTree::read(const std::string& path) {
 }
 
 Result<std::string> SourceTree::read_link(const std::string& path) {
+  impl_->cache.account_for_link(path);
   Result<std::string> target = impl_->cache.disk().read_link(impl_->cache.absolute(path));
   if (!target) return std::unexpected(impl_->cache.as_seen(std::move(target.error()), path));
   return target;
@@ -109,6 +114,14 @@ void SourceTree::forget(const std::string& path) {
 
 void SourceTree::look_again(const std::string& path) {
   impl_->cache.look_again(path);
+}
+
+void SourceTree::keep_account() {
+  impl_->cache.keep_account();
+}
+
+SourceTree::Account SourceTree::account(const std::function<void(const Look&)>& each) const {
+  return impl_->cache.account(each);
 }
 
 }  // namespace trilock

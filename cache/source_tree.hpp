@@ -11,6 +11,7 @@
 // Thread rule: all functions may be called from any thread at once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,7 +47,8 @@ class SourceTree {
   // The rows that were found since, or that replace older ones; the caller stores them. Each is given once.
   [[nodiscard]] std::vector<FileDigest> take_new_digests();
 
-  Result<FileStat> stat(const std::string& path);  // error not_found when absent
+  Result<FileStat> stat(const std::string& path);            // error not_found when absent
+  Result<FileStat> stat_following(const std::string& path);  // looked at every time
   [[nodiscard]] bool exists(const std::string& path);
   Result<std::vector<DirEntry>> list(const std::string& path);
   Result<std::string> read(const std::string& path);  // not remembered
@@ -78,6 +80,24 @@ class SourceTree {
   // The path itself is looked at anew when it is next asked for; what is known of its content stays if its stat is
   // the same and proves it. Costs one stat, however large the tree is.
   void look_again(const std::string& path);
+
+  // --- what was looked at, for a later process to see that it is still so: cache/snapshot.hpp ---
+  // Call before anything is looked at. Costs a stat for each directory that is listed.
+  void keep_account();
+  struct Look {
+    std::string_view directory;      // absolute
+    std::string_view name;           // "." for the directory itself
+    bool followed = false;           // a symlink counted as what it leads to
+    const FileStat* stat = nullptr;  // null when there was nothing
+  };
+  enum class Account : std::uint8_t {
+    settled,  // a later change to anything of it shows in a stat
+    young,    // not yet, or a path was looked at twice, being written between: looking at all of it anew helps
+    unknown,  // something could not be looked at
+  };
+  // Everything that was looked at, those of one directory together; when it is settled. Nobody may use the tree
+  // meanwhile.
+  [[nodiscard]] Account account(const std::function<void(const Look&)>& each) const;
 
  private:
   struct Impl;

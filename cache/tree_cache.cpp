@@ -182,6 +182,8 @@ Status TreeCache::settle(Claim<Entry>& claim, std::string_view key) {
   if (now.error().kind == ErrorKind::not_found) {
     claim->drop_digests();
     claim->known = Known::absent;
+  } else {
+    note(Account::unknown);
   }
   return std::unexpected(as_seen(std::move(now.error()), key));
 }
@@ -205,7 +207,9 @@ Result<std::vector<DirEntry>> TreeCache::list(std::string_view path) {
   Listing& listing = shard.directory(key).listing;
   Claim<Listing> claim(shard, std::move(lock), listing);
   if (!claim->names) {
+    const std::int64_t clock_ns = accounting_ ? look_before_listing(claim, key) : 0;
     Result<std::vector<DirEntry>> names = claim.outside([&] { return disk_.list(absolute(key)); });
+    if (accounting_) account_for_listing(*claim, names.has_value(), clock_ns);
     if (!names) return std::unexpected(as_seen(std::move(names.error()), key));
     claim->names = std::make_unique<std::vector<DirEntry>>(std::move(*names));
   }
@@ -272,7 +276,7 @@ Result<ContentDigests> TreeCache::digest(std::string_view path, Want want) {
     // What a symlink leads to may be written without its own path being forgotten, so it is looked at every time.
     if (!entry.target) entry.target = std::make_unique<Entry>();
     slot = entry.target.get();
-    Result<FileStat> now = claim.outside([&] { return disk_.stat_following(absolute(key)); });
+    Result<FileStat> now = claim.outside([&] { return stat_following(key, Use::content); });
     if (!now) return std::unexpected(as_seen(std::move(now.error()), key));
     slot->forget();
     slot->see(*now);
@@ -282,11 +286,102 @@ Result<ContentDigests> TreeCache::digest(std::string_view path, Want want) {
   }
   if (!slot->has_fast || (want == Want::both && !slot->strong)) {
     Status hashed = hash(claim, *slot, key, want);
-    if (!hashed) return std::unexpected(std::move(hashed.error()));
+    if (!hashed) {
+      if (slot->stat.type == FileType::file) note(Account::unknown);
+      return std::unexpected(std::move(hashed.error()));
+    }
   }
   ContentDigests result{slot->fast, {}, slot->stat.size};
   if (slot->strong) result.strong = *slot->strong;
   return result;
+}
+
+Result<FileStat> TreeCache::stat_following(std::string_view path, Use use) {
+  const std::string file = absolute(key_of(path));
+  if (!accounting_) return disk_.stat_following(file);
+  const std::int64_t clock_ns = disk_.change_clock_ns();
+  Result<FileStat> found = disk_.stat_following(file);
+  if (!found && found.error().kind != ErrorKind::not_found) note(Account::unknown);
+  if (found && use == Use::content && found->type != FileType::directory) note_content(found->ctime_ns, clock_ns);
+  const Followed look = {found.value_or(FileStat{}), found.has_value()};
+  const std::lock_guard lock(followed_mutex_);
+  const auto [known, added] = followed_.try_emplace(file, look);
+  if (!added && known->second != look) note(Account::young);
+  return found;
+}
+
+// --- the account ---
+
+void TreeCache::note(Account worse) {
+  Account known = account_.load(std::memory_order_relaxed);
+  while (known < worse && !account_.compare_exchange_weak(known, worse, std::memory_order_relaxed)) continue;
+}
+
+// The content behind a stat was looked at, beginning at `clock_ns`.
+void TreeCache::note_content(std::int64_t ctime_ns, std::int64_t clock_ns) {
+  constexpr std::int64_t second = 1'000'000'000;
+  if (is_durable(ctime_ns, clock_ns)) return;
+  // Waiting does not help against a clock that is ahead.
+  note(ctime_ns > clock_ns + second ? Account::unknown : Account::young);
+}
+
+// Gives the clock from before.
+std::int64_t TreeCache::look_before_listing(Claim<Listing>& claim, std::string_view key) {
+  const std::int64_t clock_ns = disk_.change_clock_ns();
+  const Result<FileStat> found = claim.outside([&] { return disk_.stat(absolute(key)); });
+  if (!found && found.error().kind != ErrorKind::not_found) note(Account::unknown);
+  const Known now = found ? Known::present : Known::absent;
+  if (claim->known != Known::nothing && (claim->known != now || (found && claim->before != *found)))
+    note(Account::young);
+  claim->known = now;
+  if (found) claim->before = *found;
+  return clock_ns;
+}
+
+void TreeCache::account_for_listing(const Listing& listing, bool listed, std::int64_t clock_ns) {
+  const bool is_directory = listing.known == Known::present && listing.before.type == FileType::directory;
+  if (listed && is_directory) return note_content(listing.before.ctime_ns, clock_ns);
+  // What is no directory cannot be listed, which its stat says; everything else was an accident.
+  if (listed) note(Account::young);
+  if (!listed && is_directory) note(Account::unknown);
+}
+
+void TreeCache::account_for_link(std::string_view path) {
+  if (!accounting_) return;
+  const std::int64_t clock_ns = disk_.change_clock_ns();
+  if (const Result<FileStat> link = stat(path)) note_content(link->ctime_ns, clock_ns);
+}
+
+TreeCache::Account TreeCache::account(const std::function<void(const SourceTree::Look&)>& each) const {
+  Account account = account_.load(std::memory_order_relaxed);
+  const auto is_young = [](const Entry& entry) { return entry.has_fast && !entry.durable; };
+  for (const Shard& shard : shards_)
+    for (const auto& [dir, directory] : shard.directories) {
+      const std::string path = absolute(dir);
+      for (const auto& [name, entry] : directory.entries) {
+        if (entry.known != Known::present && entry.known != Known::absent) continue;
+        if (is_young(entry) || (entry.target && is_young(*entry.target))) account = std::max(account, Account::young);
+        const bool present = entry.known == Known::present;
+        each({path, name.empty() ? std::string_view(".") : name, false, present ? &entry.stat : nullptr});
+      }
+      if (directory.listing.known == Known::nothing) continue;
+      const bool present = directory.listing.known == Known::present;
+      const FileStat* const stat = present ? &directory.listing.before : nullptr;
+      // Of itself, unless it is none: then of its name, where nothing is or something else.
+      const Place place = place_of(path);
+      if (present && stat->type == FileType::directory)
+        each({path, ".", false, stat});
+      else if (!place.name.empty())
+        each({place.dir, place.name, false, stat});
+      else
+        account = Account::unknown;
+    }
+  for (const auto& [path, look] : followed_) {
+    const Place place = place_of(path);
+    if (place.name.empty()) account = Account::unknown;
+    each({place.dir, place.name, true, look.present ? &look.stat : nullptr});
+  }
+  return account;
 }
 
 template <class Slot>
@@ -329,12 +424,14 @@ void TreeCache::forget_above(std::string_view key) {
 }
 
 void TreeCache::forget(std::string_view path) {
+  note(Account::young);
   const std::string_view key = key_of(path);
   forget_below(key);
   forget_above(key);
 }
 
 void TreeCache::look_again(std::string_view path) {
+  note(Account::young);
   const Place place = place_of(key_of(path));
   Shard& shard = shard_of(place.dir);
   const std::lock_guard lock(shard.mutex);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -38,6 +39,14 @@ class TreeCache {
   Result<ContentDigests> digest(std::string_view path, Want want);
   void forget(std::string_view path);
   void look_again(std::string_view path);
+  enum class Use : std::uint8_t { stat, content };  // what of a file decides something
+  Result<FileStat> stat_following(std::string_view path, Use use);
+
+  // See SourceTree. The looks stand in the entries; what is not settled about them is noted when it happens.
+  void keep_account() { accounting_ = true; }
+  void account_for_link(std::string_view path);  // its target is about to be read
+  using Account = SourceTree::Account;
+  [[nodiscard]] Account account(const std::function<void(const SourceTree::Look&)>& each) const;
 
   // The error of a disk with the path as the caller knows it, relative to the workspace.
   [[nodiscard]] Error as_seen(Error error, std::string_view path) const;
@@ -66,10 +75,15 @@ class TreeCache {
   };
   struct Listing {
     std::unique_ptr<std::vector<DirEntry>> names;
+    FileStat before;  // of the directory, or what is there instead; when account is kept
+    Known known = Known::nothing;
     bool claimed = false;
     bool forgotten = false;
 
-    void forget() { names.reset(); }
+    void forget() {
+      names.reset();
+      known = Known::nothing;
+    }
   };
   struct NameHash {
     using is_transparent = void;
@@ -105,9 +119,23 @@ class TreeCache {
   void forget_above(std::string_view key);
   Status settle(Claim<Entry>& claim, std::string_view key);
   Status hash(Claim<Entry>& claim, Entry& slot, std::string_view key, Want want);
+  std::int64_t look_before_listing(Claim<Listing>& claim, std::string_view key);
+  void account_for_listing(const Listing& listing, bool listed, std::int64_t clock_ns);
+  void note(Account worse);
+  void note_content(std::int64_t ctime_ns, std::int64_t clock_ns);
+
+  struct Followed {
+    FileStat stat;
+    bool present = false;
+    friend bool operator==(const Followed&, const Followed&) = default;
+  };
 
   Disk& disk_;
   std::string root_;
+  bool accounting_ = false;  // written before anything is looked at
+  std::atomic<Account> account_ = Account::settled;
+  std::mutex followed_mutex_;
+  std::map<std::string, Followed> followed_;  // by absolute path; guarded by followed_mutex_
   std::array<Shard, 32> shards_;
 };
 

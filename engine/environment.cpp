@@ -18,9 +18,18 @@ Environment Environment::of_process() {
 }
 
 std::optional<std::string> Environment::get(const std::string& name) const {
+  {
+    const std::lock_guard lock(account_->mutex);
+    if (!account_->names.contains(name)) account_->names.insert(name);
+  }
   const auto found = variables_.find(name);
   if (found == variables_.end()) return std::nullopt;
   return found->second;
+}
+
+std::vector<std::string> Environment::asked_for() const {
+  const std::lock_guard lock(account_->mutex);
+  return {account_->names.begin(), account_->names.end()};
 }
 
 std::string Environment::path() const {

@@ -1,9 +1,13 @@
-// The environment that trilock was started with, and the strict one that processes see. Const once built.
+// The environment that trilock was started with, and the strict one that processes see. Const once built, but for the
+// account of what was asked for. Thread rule: any thread.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +23,9 @@ class Environment {
   static Environment of_process();
   explicit Environment(std::map<std::string, std::string> variables, Terminal terminal = Terminal::none)
       : variables_(std::move(variables)), terminal_(terminal) {}
+  Environment(const Environment& other)
+      : Environment(other.variables_, other.terminal_) {}  // with an account of its own
+  Environment(Environment&&) noexcept = default;
 
   [[nodiscard]] std::optional<std::string> get(const std::string& name) const;
   [[nodiscard]] const std::map<std::string, std::string>& all() const { return variables_; }
@@ -28,7 +35,15 @@ class Environment {
   // TMPDIR; those that are not set stay away. Sorted by name.
   [[nodiscard]] std::vector<EnvVar> base() const;
 
+  // The names that were given to get() so far, whether there is such a variable or not. Sorted.
+  [[nodiscard]] std::vector<std::string> asked_for() const;
+
  private:
+  struct Account {
+    std::mutex mutex;
+    std::set<std::string, std::less<>> names;  // guarded by mutex
+  };
+  std::unique_ptr<Account> account_ = std::make_unique<Account>();
   std::map<std::string, std::string> variables_;
   Terminal terminal_;
 };

@@ -288,13 +288,9 @@ bool is_executable_file(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(path.c_str(), X_OK) == 0;
 }
 
-}  // namespace
-
-std::unique_ptr<ProcessRunner> make_process_runner(ProcessRunnerOptions options) {
-  return std::make_unique<RealProcessRunner>(std::move(options));
-}
-
-std::vector<std::string> find_all_executables(std::string_view name, std::string_view path_variable) {
+// `before_look` is called with each place before it is looked at.
+template <class BeforeLook>
+std::vector<std::string> search_path(std::string_view name, std::string_view path_variable, BeforeLook before_look) {
   std::vector<std::string> found;
   while (!path_variable.empty()) {
     const std::size_t colon = path_variable.find(':');
@@ -303,18 +299,47 @@ std::vector<std::string> find_all_executables(std::string_view name, std::string
     if (!dir.starts_with('/')) continue;  // a relative entry would make the result depend on the working directory
     std::string path(dir);
     path.append("/").append(name);
+    before_look(path);
     if (is_executable_file(path)) found.push_back(std::move(path));
   }
   return found;
 }
 
-std::string find_executable(std::string_view name, std::string_view path_variable, std::string_view dir) {
+template <class BeforeLook>
+std::string search(std::string_view name, std::string_view path_variable, std::string_view dir,
+                   BeforeLook before_look) {
   if (name.find('/') != std::string_view::npos) {
     std::string path = name.starts_with('/') ? std::string(name) : std::string(dir) + "/" + std::string(name);
+    before_look(path);
     return is_executable_file(path) ? path : std::string();
   }
-  std::vector<std::string> found = find_all_executables(name, path_variable);
+  std::vector<std::string> found = search_path(name, path_variable, before_look);
   return found.empty() ? std::string() : std::move(found.front());
+}
+
+}  // namespace
+
+std::unique_ptr<ProcessRunner> make_process_runner(ProcessRunnerOptions options) {
+  return std::make_unique<RealProcessRunner>(std::move(options));
+}
+
+std::vector<std::string> find_all_executables(std::string_view name, std::string_view path_variable) {
+  return search_path(name, path_variable, [](const std::string&) {});
+}
+
+std::string find_executable(std::string_view name, std::string_view path_variable, std::string_view dir) {
+  return search(name, path_variable, dir, [](const std::string&) {});
+}
+
+std::vector<std::string> find_all_executables(SourceTree& tree, std::string_view name, std::string_view path_variable) {
+  return search_path(name, path_variable,
+                     [&](const std::string& path) { static_cast<void>(tree.stat_following(path)); });
+}
+
+std::string find_executable(SourceTree& tree, std::string_view name, std::string_view path_variable,
+                            std::string_view dir) {
+  return search(name, path_variable, dir,
+                [&](const std::string& path) { static_cast<void>(tree.stat_following(path)); });
 }
 
 std::string Executables::find(const std::string& name) {

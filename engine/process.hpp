@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cache/source_tree.hpp"
 #include "engine/descendants.hpp"
 #include "schemas/result.hpp"
 
@@ -66,6 +67,11 @@ struct ProcessRunnerOptions {
 // "" when there is none. Absolute otherwise.
 [[nodiscard]] std::string find_executable(std::string_view name, std::string_view path_variable, std::string_view dir);
 [[nodiscard]] std::vector<std::string> find_all_executables(std::string_view name, std::string_view path_variable);
+// The same; every place that was looked at goes into the account of the tree.
+[[nodiscard]] std::string find_executable(SourceTree& tree, std::string_view name, std::string_view path_variable,
+                                          std::string_view dir);
+[[nodiscard]] std::vector<std::string> find_all_executables(SourceTree& tree, std::string_view name,
+                                                            std::string_view path_variable);
 
 // find_executable for one PATH, each name looked up once: a run starts the same few programs over and over.
 // Thread rule: any thread.

@@ -67,6 +67,11 @@ std::vector<StoredAnswer> Questions::take_new_answers() {
   return std::exchange(fresh_, {});
 }
 
+bool Questions::asked_for_this_run() {
+  const std::lock_guard lock(mutex_);
+  return asked_for_this_run_;
+}
+
 Result<Answer> Questions::ask(const Question& question, Look look) {
   const FastDigest name = name_of(question);
   std::unique_lock lock(mutex_);
@@ -88,7 +93,7 @@ Result<Answer> Questions::answer_locked(const Question& question, Look look, con
   if (look == Look::again)
     for (const std::string& path : question.stat_of) tree_.look_again(path);
   const auto own_path = std::ranges::find(question.env, "PATH", &EnvVar::name);
-  const std::string executable = find_executable(question.argv.empty() ? "" : question.argv[0],
+  const std::string executable = find_executable(tree_, question.argv.empty() ? "" : question.argv[0],
                                                  own_path == question.env.end() ? environment_.path() : own_path->value,
                                                  tree_.absolute(question.dir));
   Result<Known> fresh;
@@ -97,6 +102,7 @@ Result<Answer> Questions::answer_locked(const Question& question, Look look, con
                       known.fingerprint == fingerprint(question, executable, known.learned);
   if (!usable) fresh = ask_tool(question, executable);
   lock.lock();
+  if (question.every_run || (!usable && (!fresh || fresh->answer.exit_code != 0))) asked_for_this_run_ = true;
   if (usable) {
     known_[name].of_this_run = true;
     return known.answer;

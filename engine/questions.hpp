@@ -29,6 +29,8 @@ class Questions {
   // Whether what this run has seen of `Question::stat_of` may stand for how these files are now.
   enum class Look : std::uint8_t { once, again };
   Result<Answer> ask(const Question& question, Look look = Look::once);
+  // Whether there was a question that every run asks its tool anew.
+  [[nodiscard]] bool asked_for_this_run();
 
  private:
   struct Known {
@@ -51,6 +53,7 @@ class Questions {
   std::unordered_map<FastDigest, Known, DigestHash<FastDigest>> known_;       // guarded by mutex_
   std::unordered_map<FastDigest, bool, DigestHash<FastDigest>> being_asked_;  // guarded by mutex_
   std::vector<StoredAnswer> fresh_;                                           // guarded by mutex_
+  bool asked_for_this_run_ = false;                                           // guarded by mutex_
 };
 
 }  // namespace trilock

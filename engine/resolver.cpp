@@ -56,7 +56,7 @@ const std::string* Resolver::value(std::string_view label, std::string_view name
 }
 
 std::vector<std::string> Resolver::find_executables(const std::string& name) {
-  return find_all_executables(name, path_variable());
+  return find_all_executables(state_.tree, name, path_variable());
 }
 
 const std::string& Resolver::path_variable() {

@@ -299,6 +299,25 @@ void compare_with_elsewhere(RunState& state, const std::string& label, Decision&
 
 }  // namespace
 
+std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected) {
+  SilentListener nobody;
+  Stage stage(workspace, planned, selected, {}, nobody);
+  RunState& state = stage.state;
+  const std::vector<bool> wanted = planned.graph.closure(selected);
+  std::size_t count = 0;
+  for (const NodeId id : planned.graph.order()) {
+    if (!wanted[index_of(id)]) continue;
+    Decision decision = decide(state, id);
+    if (decision.next != Next::nothing) return 0;
+    FinishedNode& finished = state.finished[index_of(id)];
+    finished.outcome = Outcome::unchanged;
+    finished.key = decision.key;
+    finished.result = std::move(decision.result);
+    ++count;
+  }
+  return count;
+}
+
 std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& planned,
                                const std::vector<NodeId>& selected, const RunOptions& options) {
   SilentListener nobody;

@@ -39,6 +39,11 @@ class StopSignal {
 RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
                         const RunOptions& options, const StopSignal& stop, EventListener& events);
 
+// Whether a run of `selected` would find every node unchanged, by the same decisions. Runs nothing; ends at the first
+// node that is not. The number of nodes then, 0 otherwise.
+[[nodiscard]] std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned,
+                                          const std::vector<NodeId>& selected);
+
 // What `why` and `run --dry-run` show of a node: its decision, with the nodes before it as they were recorded.
 struct Forecast {
   NodeId id{};

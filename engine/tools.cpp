@@ -78,7 +78,7 @@ Result<Tool> Tools::find(const std::string& name, const std::string& path_variab
     const std::lock_guard lock(mutex_);
     if (const auto found = found_.find(key); found != found_.end()) return found->second;
   }
-  const std::string path = find_executable(name, path_variable, "");
+  const std::string path = find_executable(tree_, name, path_variable, "");
   if (path.empty()) return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", name));
   Result<Tool> tool = identify(name, path);
   // One that lies in the workspace may be made anew by any node.
@@ -129,7 +129,7 @@ std::vector<Tool> Tools::interpreters(const std::string& name, const std::string
     if (name_of(interpreter) != "env") continue;
     const std::string program(program_of_env(rest));
     if (program.empty()) continue;
-    script = find_executable(program, path_variable, tree_.root());
+    script = find_executable(tree_, program, path_variable, tree_.root());
     if (script.empty() || !add(identify(fmt::format("{} of {}", name_of(program), name), script))) break;
   }
   if (!path.starts_with(tree_.root() + "/")) {

@@ -9,7 +9,7 @@ namespace trilock {
 
 Workspace::Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner)
     : root_(std::move(root)),
-      state_dir_(environment.get("TRILOCK_STATE_DIR").value_or(root_ + "/.trilock")),
+      state_dir_(state_directory(root_, environment.get("TRILOCK_STATE_DIR"))),
       environment_(std::move(environment)),
       disk_(&disk),
       db_(&db),
@@ -26,7 +26,7 @@ Workspace::Workspace(std::string root, Environment environment, Disk& disk, Stat
 
 Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning) {
   Environment environment = Environment::of_process();
-  const std::string state_dir = environment.get("TRILOCK_STATE_DIR").value_or(root + "/.trilock");
+  const std::string state_dir = state_directory(root, environment.get("TRILOCK_STATE_DIR"));
   const Brands brands = new_brands();
   auto journal = std::make_unique<Journal>(state_dir + "/journal", brands);
   auto runner = make_process_runner({.brands = brands, .before_first = [to = journal.get()] { return to->begin(); }});
@@ -70,15 +70,6 @@ Status Workspace::save() {
   for (StoredAnswer& answer : questions_.take_new_answers()) db_->record_answer(std::move(answer));
   for (StoredAnswer& answer : tools_.take_new_answers()) db_->record_answer(std::move(answer));
   return db_->flush();
-}
-
-std::string find_workspace(const std::string& start) {
-  std::string dir = start;
-  for (;;) {
-    if (::access((dir + "/trilock.toml").c_str(), F_OK) == 0) return dir.empty() ? "/" : dir;
-    if (dir.empty() || dir == "/") return {};
-    dir.resize(dir.rfind('/'));
-  }
 }
 
 Result<std::string> WorkspaceWorld::read_file(const std::string& path) {

@@ -13,6 +13,7 @@
 #include "engine/process.hpp"
 #include "engine/questions.hpp"
 #include "engine/tools.hpp"
+#include "engine/workspace_search.hpp"
 #include "schemas/pipeline.hpp"
 #include "schemas/result.hpp"
 
@@ -68,9 +69,6 @@ class Workspace {
   Questions questions_;
   Tools tools_;
 };
-
-// The nearest folder at or above `start` that has a `trilock.toml`; "" when there is none.
-[[nodiscard]] std::string find_workspace(const std::string& start);
 
 // The outside of a pipeline while it is read: files and git through the workspace.
 class WorkspaceWorld final : public PipelineWorld {

@@ -3,7 +3,6 @@
 #include "engine/cli/console.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -11,6 +10,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+
+#include "engine/cli/bare_output.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -24,19 +25,6 @@ ScreenSize screen_size() {
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0)
     screen = {.columns = size.ws_col, .rows = size.ws_row};
   return screen;
-}
-
-// A reader that is gone must not stop a run; one that is slow is waited for, also where another process has made the
-// terminal non-blocking.
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
-    if (count >= 0 || errno == EINTR) continue;
-    if (errno != EAGAIN) return;
-    pollfd writable{fd, POLLOUT, 0};
-    ::poll(&writable, 1, -1);
-  }
 }
 
 // "" when it could not be written.

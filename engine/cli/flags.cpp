@@ -265,6 +265,7 @@ Result<Invocation> parse_command(const CommandSpec& command, std::vector<std::st
   app.allow_extras();
   Raw raw;
   for (const FlagId id : command.flags) add_flag(app, spec_of(id), result, raw);
+  result.words = words;
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(words);

@@ -77,6 +77,7 @@ struct CommandSpec {
 struct Invocation {
   Command command = Command::help;
   std::string help_text;            // for Command::help
+  std::vector<std::string> words;   // as they were typed behind the command
   std::vector<std::string> labels;  // or what else the operands are: of `query` the expression
   std::string directory;            // "" for the current one
   std::string file;                 // "" for the nearest trilock.toml

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "engine/cli/bare_output.hpp"
 #include "engine/cli/report_text.hpp"
 #include "engine/node_output.hpp"
 

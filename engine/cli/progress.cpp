@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/cli/bare_output.hpp"
 #include "engine/cli/terminal_text.hpp"
 
 namespace trilock::cli {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/cli/bare_output.hpp"
 #include "engine/node_output.hpp"
 
 namespace trilock::cli {
@@ -84,6 +85,10 @@ std::string output_text(const NodeReport& report, std::string_view prefix, Color
 }
 
 std::string summary_line(const RunSummary& summary) {
+  return summary_counts(summary) + time_taken(summary.duration_ms);
+}
+
+std::string summary_counts(const RunSummary& summary) {
   const auto count = [&](Outcome outcome) { return summary.counts[static_cast<std::size_t>(outcome)]; };
   std::string text = fmt::format("{} {}: {} {}", summary.nodes, summary.nodes == 1 ? "node" : "nodes",
                                  count(Outcome::ran), summary.dry ? "would run" : "ran");
@@ -92,7 +97,7 @@ std::string summary_line(const RunSummary& summary) {
   text += fmt::format(", {} unchanged, {} failed", count(Outcome::unchanged), count(Outcome::failed));
   for (const Outcome outcome : {Outcome::skipped, Outcome::cancelled, Outcome::waiting})
     if (count(outcome) > 0) text += fmt::format(", {} {}", count(outcome), to_string(outcome));
-  return text + fmt::format(" in {}", seconds(summary.duration_ms));
+  return text;
 }
 
 std::string one_line(std::string_view text) {

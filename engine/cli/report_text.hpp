@@ -37,6 +37,7 @@ struct Wording {
 
 // "5 nodes: 2 ran, 3 unchanged, 0 failed in 1.9 s"
 [[nodiscard]] std::string summary_line(const RunSummary& summary);
+[[nodiscard]] std::string summary_counts(const RunSummary& summary);  // without the time
 
 // A text on one line without control characters, so that it can begin no line of its own.
 [[nodiscard]] std::string one_line(std::string_view text);

@@ -7,11 +7,13 @@
 #include <cstdlib>
 #include <thread>
 
+#include "engine/cli/bare_output.hpp"
 #include "engine/cli/console.hpp"
 #include "engine/cli/github_log.hpp"
 #include "engine/cli/json_events.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/signals.hpp"
+#include "engine/cli/snapshot_writer.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/workspace_lock.hpp"
 
@@ -43,7 +45,7 @@ std::unique_ptr<EventListener> make_listener(const Invocation& invocation, const
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   return std::make_unique<Console>(
       graph, ConsoleOptions{.output = output_mode(invocation, OutputMode::errors),
-                            .live = terminal && environment.get("TERM").value_or("dumb") != "dumb",
+                            .live = is_live_terminal(terminal, environment.get("TERM").value_or("dumb")),
                             .color_out = use_color(environment.all(), terminal),
                             .color_err = use_color(environment.all(), ::isatty(STDERR_FILENO) == 1),
                             .verbose = invocation.verbose,
@@ -139,6 +141,7 @@ int take_lock(const Invocation& invocation, Session& session, const StopSignal& 
     return exit_environment;
   }
   lock = std::move(*taken);
+  if (lock) ::unlink(snapshot_file(session.workspace->state_dir()).c_str());
   return lock ? exit_done : stop.requested() ? exit_interrupted : exit_environment;
 }
 
@@ -150,7 +153,8 @@ void clear(Session& session, RunOptions& options) {
   for (const std::string& text : said) fmt::print(stderr, "warning: {}\n", text);
 }
 
-int load_and_run(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options) {
+int load_and_run(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options,
+                 std::optional<SnapshotDraft>& snapshot) {
   const int loaded = load(invocation, session);
   if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
   report_diagnostics(invocation, session);
@@ -161,13 +165,14 @@ int load_and_run(const Invocation& invocation, Session& session, const StopSigna
     return end_without_result(invocation, session, code);
   const auto events = make_listener(invocation, session);
   if (invocation.dry_run) return dry_run(session, selected, options, *events);
-  return run_pipeline(*session.workspace, session.planned, selected, options, stop, *events).exit_code;
+  const RunSummary summary = run_pipeline(*session.workspace, session.planned, selected, options, stop, *events);
+  snapshot = draft_snapshot(invocation, session, summary, stop);
+  return summary.exit_code;
 }
 
-}  // namespace
-
-int run_command(const Invocation& invocation) {
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away stops no run; processes get the default back
+// `lock` and `snapshot` outlive the session, and with it the open state database.
+int run_in_session(const Invocation& invocation, std::unique_ptr<WorkspaceLock>& lock,
+                   std::optional<SnapshotDraft>& snapshot) {
   Session session;
   const Workspace::State state = invocation.dry_run ? Workspace::State::use : Workspace::State::make;
   if (const int code = open_workspace(invocation, state, session); code != 0)
@@ -177,14 +182,25 @@ int run_command(const Invocation& invocation) {
                      .keep_going = invocation.keep_going,
                      .force = invocation.force,
                      .replay = invocation.output == "full"};
-  if (invocation.dry_run) return load_and_run(invocation, session, signals, options);
+  if (invocation.dry_run) return load_and_run(invocation, session, signals, options, snapshot);
 
-  std::unique_ptr<WorkspaceLock> lock;
   if (const int code = take_lock(invocation, session, signals, lock); code != 0)
     return end_without_result(invocation, session, code);
   clear(session, options);
-  const int code = load_and_run(invocation, session, signals, options);
+  session.workspace->tree().keep_account();
+  const int code = load_and_run(invocation, session, signals, options, snapshot);
   session.workspace->journal()->close();  // while the workspace is still ours
+  return code;
+}
+
+}  // namespace
+
+int run_command(const Invocation& invocation) {
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away stops no run; processes get the default back
+  std::unique_ptr<WorkspaceLock> lock;
+  std::optional<SnapshotDraft> snapshot;
+  const int code = run_in_session(invocation, lock, snapshot);
+  if (snapshot) publish(*std::move(snapshot));
   return code;
 }
 

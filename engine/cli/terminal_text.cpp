@@ -209,9 +209,4 @@ bool use_color(const std::map<std::string, std::string>& environment, bool termi
   return terminal && !value("TERM").empty() && value("TERM") != "dumb";
 }
 
-std::string seconds(std::uint64_t milliseconds) {
-  if (milliseconds < 100'000) return fmt::format("{:.1f} s", static_cast<double>(milliseconds) / 1000);
-  return fmt::format("{} min {} s", milliseconds / 60'000, milliseconds / 1000 % 60);
-}
-
 }  // namespace trilock::cli

@@ -37,7 +37,4 @@ class LastLine {
 // FORCE_COLOR (not empty) is yes unless it is `0`; otherwise a terminal whose TERM is not `dumb` has colors.
 [[nodiscard]] bool use_color(const std::map<std::string, std::string>& environment, bool terminal);
 
-// "5.2 s", "3 min 20 s".
-[[nodiscard]] std::string seconds(std::uint64_t milliseconds);
-
 }  // namespace trilock::cli

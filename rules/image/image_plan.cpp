@@ -198,7 +198,7 @@ void report(Planner& planner, const std::string& path, const std::vector<Dockerf
 }
 
 void plan_dockerfile(Planner& planner, const std::string& path) {
-  const auto stat = planner.context.tree.disk().stat_following(planner.context.tree.absolute(path));
+  const auto stat = planner.context.tree.stat_following(path);
   const Place place = planner.place("dockerfile");
   if (!stat) {
     if (is_declared_output(planner.context.pipeline, path)) return;
@@ -243,7 +243,7 @@ void plan_dockerfile(Planner& planner, const std::string& path) {
 
 void plan_context(Planner& planner, const std::string& path, const std::string& dockerfile) {
   const Place place = planner.place("context");
-  const auto stat = planner.context.tree.disk().stat_following(planner.context.tree.absolute(path));
+  const auto stat = planner.context.tree.stat_following(path);
   if (!stat) {
     if (is_declared_output(planner.context.pipeline, path)) return;
     planner.diagnostics().error(place, fmt::format("context `{}` does not exist", path),

@@ -1,0 +1,152 @@
+// Without fmt and OpenSSL: see fast_hash.cpp.
+#include "cache/snapshot.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "cache/hash.hpp"
+
+namespace trilock {
+namespace {
+
+// "trilock" and the version of the form. Read in another byte order it is another number.
+constexpr std::uint64_t magic = 0x7472'696c'6f63'6b01;
+constexpr std::size_t sum_begins = offsetof(SnapshotHeader, sum);
+constexpr std::size_t summed_from = sum_begins + sizeof(FastDigest);
+constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+
+template <class Part>
+void append(std::string& bytes, const std::vector<Part>& parts) {
+  bytes.append(reinterpret_cast<const char*>(parts.data()), parts.size() * sizeof(Part));
+}
+
+// The next `count` parts, or none when there are not so many bytes.
+template <class Part>
+bool take(std::string_view& bytes, std::uint32_t count, std::span<const Part>& parts) {
+  if (bytes.size() / sizeof(Part) < count) return false;
+  parts = {reinterpret_cast<const Part*>(bytes.data()), count};
+  bytes.remove_prefix(count * sizeof(Part));
+  return true;
+}
+
+}  // namespace
+
+FastDigest environment_digest(std::span<const std::string_view> names, const VariableLookup& value) {
+  FastHasher hasher;
+  for (const std::string_view name : names) {
+    const std::optional<std::string_view> found = value(name);
+    const std::uint64_t sizes[2] = {name.size(), found ? found->size() : most + 1};
+    hasher.update({reinterpret_cast<const char*>(sizes), sizeof sizes});
+    hasher.update(name);
+    if (found) hasher.update(*found);
+  }
+  return hasher.digest();
+}
+
+std::uint32_t SnapshotBuilder::text(std::string_view text) {
+  if (text.empty()) return 0;
+  const std::size_t place = text_.size();
+  if (text.find('\0') != std::string_view::npos || place + text.size() + 1 > most) too_large_ = true;
+  if (too_large_) return 0;
+  text_.append(text).append(1, '\0');
+  return static_cast<std::uint32_t>(place);
+}
+
+void SnapshotBuilder::add(std::string_view directory, std::string_view name, bool followed, const FileStat* stat) {
+  if (too_large_ || looks_.size() == most) {
+    too_large_ = true;
+    return;
+  }
+  if (directories_.empty() || text_.data() + directories_.back().path != directory)
+    directories_.push_back({text(directory), static_cast<std::uint32_t>(looks_.size()), 0});
+  SnapshotLook look{.name = text(name), .present = stat != nullptr, .followed = followed};
+  if (stat != nullptr) {
+    auto device = std::ranges::find(devices_, stat->device);
+    if (device == devices_.end()) device = devices_.insert(device, stat->device);
+    if (devices_.size() > std::numeric_limits<std::uint16_t>::max()) too_large_ = true;
+    look.size = stat->size;
+    look.mtime_ns = stat->mtime_ns;
+    look.ctime_ns = stat->ctime_ns;
+    look.inode = stat->inode;
+    look.mode = static_cast<std::uint16_t>(stat->mode);
+    look.device = static_cast<std::uint16_t>(device - devices_.begin());
+    look.type = stat->type;
+  }
+  looks_.push_back(look);
+  ++directories_.back().count;
+}
+
+std::optional<std::string> SnapshotBuilder::finish(const SnapshotRun& run) {
+  std::vector<std::uint32_t> words;
+  std::vector<std::uint32_t> variables;
+  for (const std::string& word : run.words) words.push_back(text(word));
+  for (const std::string& name : run.variables) variables.push_back(text(name));
+  SnapshotHeader header{.magic = magic,
+                        .environment = run.environment,
+                        .devices = static_cast<std::uint32_t>(devices_.size()),
+                        .looks = static_cast<std::uint32_t>(looks_.size()),
+                        .directories = static_cast<std::uint32_t>(directories_.size()),
+                        .words = static_cast<std::uint32_t>(words.size()),
+                        .variables = static_cast<std::uint32_t>(variables.size()),
+                        .user = run.user,
+                        .group = run.group,
+                        .root = text(run.root),
+                        .directory = text(run.directory),
+                        .program = text(run.program),
+                        .machine = text(run.machine),
+                        .report = text(run.report)};
+  header.text_bytes = static_cast<std::uint32_t>(text_.size());
+  if (too_large_) return std::nullopt;
+  std::string bytes(sizeof header, '\0');
+  append(bytes, devices_);
+  append(bytes, looks_);
+  append(bytes, directories_);
+  append(bytes, words);
+  append(bytes, variables);
+  bytes += text_;
+  header.bytes = bytes.size();
+  std::memcpy(bytes.data(), &header, sizeof header);
+  header.sum = fast_digest(std::string_view(bytes).substr(summed_from));
+  std::memcpy(bytes.data() + sum_begins, header.sum.data.data(), sizeof header.sum);
+  return bytes;
+}
+
+std::optional<SnapshotView> SnapshotView::over(std::string_view bytes) {
+  SnapshotView view;
+  view.bytes_ = bytes;
+  std::span<const SnapshotHeader> header;
+  std::string_view rest = bytes;
+  if (!take(rest, 1, header)) return std::nullopt;
+  view.header_ = header.data();
+  const SnapshotHeader& head = *view.header_;
+  if (head.magic != magic || head.bytes != bytes.size()) return std::nullopt;
+  if (!take(rest, head.devices, view.devices_) || !take(rest, head.looks, view.looks_) ||
+      !take(rest, head.directories, view.directories_) || !take(rest, head.words, view.words_) ||
+      !take(rest, head.variables, view.variables_))
+    return std::nullopt;
+  if (rest.size() != head.text_bytes || rest.empty() || rest.back() != '\0') return std::nullopt;
+  view.text_ = rest.data();
+  return view;
+}
+
+bool SnapshotView::has_sum() const {
+  return fast_digest(bytes_.substr(summed_from)) == header_->sum;
+}
+
+std::span<const SnapshotLook> SnapshotView::looks(const SnapshotDirectory& directory) const {
+  if (directory.first > looks_.size() || directory.count > looks_.size() - directory.first) return {};
+  return looks_.subspan(directory.first, directory.count);
+}
+
+std::optional<std::uint64_t> SnapshotView::device(std::uint16_t index) const {
+  if (index >= devices_.size()) return std::nullopt;
+  return devices_[index];
+}
+
+bool SnapshotView::is(std::uint32_t place, std::string_view expected) const {
+  const char* const found = text(place);
+  return found != nullptr && expected == found;
+}
+
+}  // namespace trilock

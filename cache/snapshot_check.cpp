@@ -1,0 +1,121 @@
+// Threads take pieces of the list from a common counter: a directory may hold nearly all files, or one each, so neither
+// halves nor directories would be even. A piece opens its directories anew, which costs less than to agree on who has
+// them open. The sum over the file is one more piece of work for whoever comes first.
+#include "cache/snapshot_check.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+#include <thread>
+
+namespace trilock {
+namespace {
+
+constexpr std::uint32_t looks_at_once = 512;     // some 0.5 ms, so that threads end at about the same time
+constexpr std::uint32_t worth_a_thread = 2'000;  // below, starting one costs as much as it saves
+
+std::int64_t nanoseconds(const statx_timestamp& time) {
+  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
+FileType type_of(unsigned mode) {
+  if (S_ISREG(mode)) return FileType::file;
+  if (S_ISDIR(mode)) return FileType::directory;
+  return S_ISLNK(mode) ? FileType::symlink : FileType::other;
+}
+
+bool means_absent(int error) {
+  return error == ENOENT || error == ENOTDIR;
+}
+
+class Check {
+ public:
+  explicit Check(const SnapshotView& snapshot) : snapshot_(snapshot) {}
+
+  bool run(unsigned threads) {
+    const std::uint32_t useful = snapshot_.look_count() / worth_a_thread + 1;
+    std::vector<std::thread> others;
+    for (unsigned i = 1; i < std::min(threads, useful); ++i) {
+      try {
+        others.emplace_back([this] { work(); });
+      } catch (const std::system_error&) {
+        break;  // no thread to be had: this one does it all
+      }
+    }
+    if (!snapshot_.has_sum()) same_ = false;
+    work();
+    for (std::thread& other : others) other.join();
+    return same_;
+  }
+
+ private:
+  void work() {
+    while (same_.load(std::memory_order_relaxed)) {
+      const std::uint32_t begin = next_.fetch_add(looks_at_once, std::memory_order_relaxed);
+      if (begin >= snapshot_.look_count()) return;
+      if (!piece(begin, begin + std::min(looks_at_once, snapshot_.look_count() - begin))) same_ = false;
+    }
+  }
+
+  // The looks from `begin` up to `end`, in however many directories they are.
+  bool piece(std::uint32_t begin, std::uint32_t end) {
+    const auto directories = snapshot_.directories();
+    auto directory = std::ranges::upper_bound(directories, begin, {}, &SnapshotDirectory::first);
+    if (directory == directories.begin()) return false;
+    for (--directory; begin < end; ++directory) {
+      // Together the directories have every look once; otherwise some would not be checked.
+      if (directory == directories.end() || directory->first > begin) return false;
+      const auto looks = snapshot_.looks(*directory);
+      if (begin - directory->first >= looks.size()) return false;
+      const auto rest = looks.subspan(begin - directory->first);
+      const auto mine = rest.first(std::min<std::size_t>(rest.size(), end - begin));
+      if (!in_directory(*directory, mine)) return false;
+      begin += static_cast<std::uint32_t>(mine.size());
+    }
+    return true;
+  }
+
+  bool in_directory(const SnapshotDirectory& directory, std::span<const SnapshotLook> looks) {
+    const char* const path = snapshot_.text(directory.path);
+    if (path == nullptr || *path != '/') return false;
+    const int opened = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (opened < 0) {
+      // Then nothing can be in it either.
+      return means_absent(errno) && std::ranges::all_of(looks, [](const SnapshotLook& look) { return !look.present; });
+    }
+    const bool same = std::ranges::all_of(looks, [&](const SnapshotLook& look) { return holds(opened, look); });
+    ::close(opened);
+    return same;
+  }
+
+  bool holds(int directory, const SnapshotLook& look) {
+    constexpr unsigned wanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
+    const char* const name = snapshot_.text(look.name);
+    if (name == nullptr || *name == '\0') return false;
+    struct statx now;
+    const int flags = AT_NO_AUTOMOUNT | (look.followed ? 0 : AT_SYMLINK_NOFOLLOW);
+    if (::statx(directory, name, flags, wanted, &now) != 0) return !look.present && means_absent(errno);
+    return look.present && now.stx_size == look.size && nanoseconds(now.stx_mtime) == look.mtime_ns &&
+           nanoseconds(now.stx_ctime) == look.ctime_ns && now.stx_ino == look.inode &&
+           (now.stx_mode & 07777U) == look.mode && type_of(now.stx_mode) == look.type &&
+           snapshot_.device(look.device) == ::makedev(now.stx_dev_major, now.stx_dev_minor);
+  }
+
+  const SnapshotView& snapshot_;
+  std::atomic<std::uint32_t> next_ = 0;
+  std::atomic<bool> same_ = true;
+};
+
+}  // namespace
+
+bool is_as_recorded(const SnapshotView& snapshot, unsigned threads) {
+  return Check(snapshot).run(std::max(threads, 1U));
+}
+
+}  // namespace trilock

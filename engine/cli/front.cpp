@@ -1,0 +1,45 @@
+// The program `trilock`: small, and linked statically, since loading what a run with nothing to do does not need takes
+// longer than such a run. It answers `trilock run` when a snapshot says that nothing has changed, and becomes the
+// engine (main.cpp) for everything else.
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string_view>
+
+#include "engine/cli/bare_output.hpp"
+#include "engine/cli/engine_program.hpp"
+#include "engine/cli/short_path.hpp"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// As the console ends a run: on a terminal the line may have something on it that was typed.
+void print(std::string_view report, Clock::time_point started) {
+  using namespace trilock::cli;
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started);
+  const char* const term = std::getenv("TERM");
+  std::string text;
+  if (is_live_terminal(::isatty(STDOUT_FILENO) == 1, term == nullptr ? "dumb" : term)) text = "\r\x1b[2K";
+  text.append(report).append(time_taken(static_cast<std::uint64_t>(passed.count()))).append("\n");
+  ::signal(SIGPIPE, SIG_IGN);
+  write_all(STDOUT_FILENO, text);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace trilock::cli;
+  const Clock::time_point started = Clock::now();
+  const std::string own = own_file();
+  if (argc > 1 && std::string_view(argv[1]) == "run") {
+    const std::vector<std::string> places = engine_places(own);
+    if (const auto report = unchanged_report({{argv + 2, static_cast<std::size_t>(argc - 2)}, places})) {
+      print(*report, started);
+      return 0;
+    }
+  }
+  return become_engine(own, argv);
+}

@@ -1,0 +1,30 @@
+// The end of a run that left nothing to do: all that it looked at is written down, so that the front (front.cpp) can
+// see that it is still so and answer the same command without the engine. docs/design/0009-short-path.md says what must
+// hold.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cache/snapshot.hpp"
+#include "engine/cli/session.hpp"
+
+namespace trilock::cli {
+
+struct SnapshotDraft {
+  SnapshotBuilder looks;
+  SnapshotRun run;
+  std::string state_dir;
+};
+
+// None when the next run could find something to do, or would say more than that there is nothing, or when a stat
+// cannot tell. A run in which something was done looks at everything once more, as the next one would; it starts no
+// process for that.
+[[nodiscard]] std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session,
+                                                          const RunSummary& summary, const StopSignal& stop);
+
+// When the state database is closed and the lock is still held: what stands in the file is the state of the database
+// as it stays. Without a result: a snapshot that could not be written costs time.
+void publish(SnapshotDraft draft);
+
+}  // namespace trilock::cli
