@@ -1,4 +1,5 @@
-// The only user of xxHash (fast_hash.cpp) and of SHA-256 (hash.cpp). Thread rule: an object belongs to one thread; functions are free.
+// The only user of xxHash (fast_hash.cpp) and of SHA-256 (hash.cpp). Thread rule: an object belongs to one thread;
+// functions are free.
 #pragma once
 
 #include <memory>

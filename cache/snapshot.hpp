@@ -98,6 +98,7 @@ class SnapshotBuilder {
 
  private:
   std::uint32_t text(std::string_view text);
+  void sort_looks();
 
   std::vector<std::uint64_t> devices_;
   std::vector<SnapshotLook> looks_;

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/cli/bare_output.hpp"
+
 using namespace trilock;
 using namespace trilock::cli;
 using namespace std::string_view_literals;
