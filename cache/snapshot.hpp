@@ -4,7 +4,7 @@
 // The form, in the byte order of the machine that wrote it, each part where the one before ends:
 //   SnapshotHeader
 //   device     u64 each                  numbers of devices, which looks name by index
-//   look       SnapshotLook each         those of one directory together
+//   look       SnapshotLook each         those of one directory together, by inode
 //   directory  SnapshotDirectory each
 //   word       u32 each                  places in the text: the command line behind `run`
 //   variable   u32 each                  likewise: names of environment variables that were asked for

@@ -105,7 +105,7 @@ TEST_CASE("snapshot: what was written is read back") {
                       .inode = 3,
                       .device = std::uint64_t{1} << 33};
   builder.add("/w", "d", false, &stat);
-  builder.add("/w", "none", true, nullptr);
+  builder.add("/w", "none", true, nullptr);  // sorted before the other
   builder.add("/", "tmp", false, nullptr);
   const Image image(builder.finish(some_run).value());
   const auto view = image.view();
@@ -116,19 +116,19 @@ TEST_CASE("snapshot: what was written is read back") {
   CHECK(view->is(view->directories()[1].path, "/"));
   const auto looks = view->looks(view->directories()[0]);
   REQUIRE(looks.size() == 2);
-  CHECK(view->is(looks[0].name, "d"));
-  CHECK(looks[0].present);
-  CHECK_FALSE(looks[0].followed);
-  CHECK(looks[0].type == FileType::directory);
-  CHECK(looks[0].mode == 0755);
-  CHECK(looks[0].size == std::uint64_t{1} << 40);
-  CHECK(looks[0].mtime_ns == -1);
-  CHECK(looks[0].ctime_ns == 2);
-  CHECK(looks[0].inode == 3);
-  CHECK(view->device(looks[0].device) == std::uint64_t{1} << 33);
-  CHECK(view->is(looks[1].name, "none"));
-  CHECK_FALSE(looks[1].present);
-  CHECK(looks[1].followed);
+  CHECK(view->is(looks[1].name, "d"));
+  CHECK(looks[1].present);
+  CHECK_FALSE(looks[1].followed);
+  CHECK(looks[1].type == FileType::directory);
+  CHECK(looks[1].mode == 0755);
+  CHECK(looks[1].size == std::uint64_t{1} << 40);
+  CHECK(looks[1].mtime_ns == -1);
+  CHECK(looks[1].ctime_ns == 2);
+  CHECK(looks[1].inode == 3);
+  CHECK(view->device(looks[1].device) == std::uint64_t{1} << 33);
+  CHECK(view->is(looks[0].name, "none"));
+  CHECK_FALSE(looks[0].present);
+  CHECK(looks[0].followed);
   REQUIRE(view->words().size() == 3);
   CHECK(view->is(view->words()[1], "command.a"));
   CHECK(view->is(view->words()[2], ""));
