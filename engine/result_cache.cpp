@@ -230,16 +230,22 @@ Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const 
       break;
     }
   }
+  // A key that is gone is an error of every run, also of one that asks no cache.
+  const auto accounted = [&](const std::string& path) {
+    std::string file = absolute(path);
+    static_cast<void>(workspace.tree().stat_following(file));
+    return file;
+  };
   std::optional<SigningKey> key;
   if (writes && !settings.sign_key.empty()) {
-    Result<SigningKey> read = SigningKey::read(workspace.disk(), absolute(settings.sign_key));
+    Result<SigningKey> read = SigningKey::read(workspace.disk(), accounted(settings.sign_key));
     if (!read)
       return fail(read.error().kind, fmt::format("`sign-key`: {}", read.error().message),
                   read.error().help.empty() ? "with `TRILOCK_CACHE_MODE=read` nothing is written, and no key is needed"
                                             : read.error().help);
     key = std::move(*read);
   }
-  Result<std::vector<PublicKey>> trusted = read_public_keys(workspace.disk(), settings.trusted_keys, absolute);
+  Result<std::vector<PublicKey>> trusted = read_public_keys(workspace.disk(), settings.trusted_keys, accounted);
   if (!trusted) return std::unexpected(trusted.error());
   if (!key && trusted->empty()) return tier;
   return std::make_unique<SignedTier>(std::move(tier), std::move(key), std::move(*trusted));

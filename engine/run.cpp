@@ -301,7 +301,8 @@ void compare_with_elsewhere(RunState& state, const std::string& label, Decision&
 
 std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected) {
   SilentListener nobody;
-  Stage stage(workspace, planned, selected, {}, nobody);
+  const RunOptions options;
+  Stage stage(workspace, planned, selected, options, ResultCache::Use::look, nobody);
   RunState& state = stage.state;
   const std::vector<bool> wanted = planned.graph.closure(selected);
   std::size_t count = 0;

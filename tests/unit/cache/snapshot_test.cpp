@@ -1,9 +1,11 @@
 #include "cache/snapshot.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -281,9 +283,15 @@ TEST_CASE("snapshot: one change among many is seen wherever it is") {
   CHECK(is_as_recorded(*image.view(), 2));
   ::usleep(20'000);
   int changed = 0;
-  SUBCASE("the first") { changed = 600; }
-  SUBCASE("in the middle") { changed = 3'000; }
-  SUBCASE("the last") { changed = count - 1; }
+  SUBCASE("the first") {
+    changed = 600;
+  }
+  SUBCASE("in the middle") {
+    changed = 3'000;
+  }
+  SUBCASE("the last") {
+    changed = count - 1;
+  }
   fs::permissions(scene.dir / fmt::format("a/b/{}", changed), fs::perms::none);
   CHECK_FALSE(is_as_recorded(*image.view(), 2));
   CHECK_FALSE(is_as_recorded(*image.view(), 1));
