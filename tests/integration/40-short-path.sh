@@ -299,13 +299,13 @@ echo 1 >slow.txt
 touch go
 settle
 rm go started
-echo 2 >slow.txt
-"$TRILOCK" run >"$work/slow.out" &
+"$TRILOCK" run --force command.slow >"$work/slow.out" 2>&1 &
 slow=$!
 started+=("$slow")
 wait_for 20 test -e started
-echo 1 >slow.txt
-traced --no-wait
-expect_equal 'while another run is under way' 'full 5' "$path $code"
+timeout 2 "$TRILOCK" run >"$work/out" 2>"$work/err"
+expect_equal 'while another run is under way it waits' '124 waiting' "$? $(cut -d' ' -f1 "$work/err")"
 touch go
 wait "$slow"
+settle
+expect_equal 'and is short again afterwards' short "$path"
