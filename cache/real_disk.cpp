@@ -6,44 +6,25 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <ctime>
 
+#include "cache/file_stat.hpp"
 #include "cache/hash.hpp"
 
 namespace trilock {
 
 namespace {
 
-std::int64_t nanoseconds(const statx_timestamp& time) {
-  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
-
-FileType type_of(unsigned mode) {
-  if (S_ISREG(mode)) return FileType::file;
-  if (S_ISDIR(mode)) return FileType::directory;
-  return S_ISLNK(mode) ? FileType::symlink : FileType::other;
-}
-
 Result<FileStat> stat_with(const std::string& path, int flags) {
-  constexpr unsigned wanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
   struct statx raw;
-  if (::statx(AT_FDCWD, path.c_str(), flags | AT_NO_AUTOMOUNT, wanted, &raw) != 0) {
+  if (::statx(AT_FDCWD, path.c_str(), flags | AT_NO_AUTOMOUNT, statx_wanted, &raw) != 0) {
     return fail_errno(cannot("stat", path), errno);
   }
-  FileStat stat;
-  stat.type = type_of(raw.stx_mode);
-  stat.mode = raw.stx_mode & 07777U;
-  stat.size = raw.stx_size;
-  stat.mtime_ns = nanoseconds(raw.stx_mtime);
-  stat.ctime_ns = nanoseconds(raw.stx_ctime);
-  stat.inode = raw.stx_ino;
-  stat.device = ::makedev(raw.stx_dev_major, raw.stx_dev_minor);
-  return stat;
+  return file_stat_of(raw);
 }
 
 FileType type_of_entry(int directory, const dirent& entry) {
@@ -57,7 +38,7 @@ FileType type_of_entry(int directory, const dirent& entry) {
     case DT_UNKNOWN: {  // some file systems do not know it without looking at the inode
       struct stat stat = {};
       const bool known = ::fstatat(directory, entry.d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
-      return known ? type_of(stat.st_mode) : FileType::other;
+      return known ? file_type_of(stat.st_mode) : FileType::other;
     }
     default:
       return FileType::other;

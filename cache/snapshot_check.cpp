@@ -4,8 +4,6 @@
 #include "cache/snapshot_check.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,21 +12,13 @@
 #include <system_error>
 #include <thread>
 
+#include "cache/file_stat.hpp"
+
 namespace trilock {
 namespace {
 
 constexpr std::uint32_t looks_at_once = 512;     // some 0.5 ms, so that threads end at about the same time
 constexpr std::uint32_t worth_a_thread = 2'000;  // below, starting one costs as much as it saves
-
-std::int64_t nanoseconds(const statx_timestamp& time) {
-  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
-
-FileType type_of(unsigned mode) {
-  if (S_ISREG(mode)) return FileType::file;
-  if (S_ISDIR(mode)) return FileType::directory;
-  return S_ISLNK(mode) ? FileType::symlink : FileType::other;
-}
 
 bool means_absent(int error) {
   return error == ENOENT || error == ENOTDIR;
@@ -95,16 +85,15 @@ class Check {
   }
 
   bool holds(int directory, const SnapshotLook& look) {
-    constexpr unsigned wanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
     const char* const name = snapshot_.text(look.name);
     if (name == nullptr || *name == '\0') return false;
-    struct statx now;
+    struct statx raw;
     const int flags = AT_NO_AUTOMOUNT | (look.followed ? 0 : AT_SYMLINK_NOFOLLOW);
-    if (::statx(directory, name, flags, wanted, &now) != 0) return !look.present && means_absent(errno);
-    return look.present && now.stx_size == look.size && nanoseconds(now.stx_mtime) == look.mtime_ns &&
-           nanoseconds(now.stx_ctime) == look.ctime_ns && now.stx_ino == look.inode &&
-           (now.stx_mode & 07777U) == look.mode && type_of(now.stx_mode) == look.type &&
-           snapshot_.device(look.device) == ::makedev(now.stx_dev_major, now.stx_dev_minor);
+    if (::statx(directory, name, flags, statx_wanted, &raw) != 0) return !look.present && means_absent(errno);
+    const FileStat now = file_stat_of(raw);
+    return look.present && now.size == look.size && now.mtime_ns == look.mtime_ns && now.ctime_ns == look.ctime_ns &&
+           now.inode == look.inode && now.mode == look.mode && now.type == look.type &&
+           snapshot_.device(look.device) == now.device;
   }
 
   const SnapshotView& snapshot_;
