@@ -60,7 +60,9 @@ void SnapshotBuilder::add(std::string_view directory, std::string_view name, boo
   }
   if (directories_.empty() || text_.data() + directories_.back().path != directory)
     directories_.push_back({text(directory), static_cast<std::uint32_t>(looks_.size()), 0});
-  SnapshotLook look{.name = text(name), .present = stat != nullptr, .followed = followed};
+  SnapshotLook look{.name = text(name),
+                    .present = stat != nullptr ? std::uint8_t{1} : std::uint8_t{0},
+                    .followed = followed ? std::uint8_t{1} : std::uint8_t{0}};
   if (stat != nullptr) {
     auto device = std::ranges::find(devices_, stat->device);
     if (device == devices_.end()) device = devices_.insert(device, stat->device);

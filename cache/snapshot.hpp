@@ -37,8 +37,9 @@ struct SnapshotLook {
   std::uint16_t mode = 0;
   std::uint16_t device = 0;
   FileType type = FileType::other;
-  bool present = false;   // otherwise there was nothing of that name, and the numbers are 0
-  bool followed = false;  // a symlink counts as what it leads to
+  // Truths as bytes, since a damaged file may have any.
+  std::uint8_t present = 0;   // otherwise there was nothing of that name, and the numbers are 0
+  std::uint8_t followed = 0;  // a symlink counts as what it leads to
   std::uint8_t reserved[5] = {};
 };
 static_assert(sizeof(SnapshotLook) == 48 && std::is_trivially_copyable_v<SnapshotLook>);

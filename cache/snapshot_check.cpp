@@ -77,7 +77,8 @@ class Check {
     const int opened = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0) {
       // Then nothing can be in it either.
-      return means_absent(errno) && std::ranges::all_of(looks, [](const SnapshotLook& look) { return !look.present; });
+      return means_absent(errno) &&
+             std::ranges::all_of(looks, [](const SnapshotLook& look) { return look.present == 0; });
     }
     const bool same = std::ranges::all_of(looks, [&](const SnapshotLook& look) { return holds(opened, look); });
     ::close(opened);
@@ -88,11 +89,11 @@ class Check {
     const char* const name = snapshot_.text(look.name);
     if (name == nullptr || *name == '\0') return false;
     struct statx raw;
-    const int flags = AT_NO_AUTOMOUNT | (look.followed ? 0 : AT_SYMLINK_NOFOLLOW);
-    if (::statx(directory, name, flags, statx_wanted, &raw) != 0) return !look.present && means_absent(errno);
+    const int flags = AT_NO_AUTOMOUNT | (look.followed != 0 ? 0 : AT_SYMLINK_NOFOLLOW);
+    if (::statx(directory, name, flags, statx_wanted, &raw) != 0) return look.present == 0 && means_absent(errno);
     const FileStat now = file_stat_of(raw);
-    return look.present && now.size == look.size && now.mtime_ns == look.mtime_ns && now.ctime_ns == look.ctime_ns &&
-           now.inode == look.inode && now.mode == look.mode && now.type == look.type &&
+    return look.present != 0 && now.size == look.size && now.mtime_ns == look.mtime_ns &&
+           now.ctime_ns == look.ctime_ns && now.inode == look.inode && now.mode == look.mode && now.type == look.type &&
            snapshot_.device(look.device) == now.device;
   }
 

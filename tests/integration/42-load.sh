@@ -26,6 +26,7 @@ matrix() { # nodes, a multiple of 100
 
 instructions() { # directory
   cd "$work/$1" && taskset -c "$(taskset -cp $$ | sed 's/.*[ ,-]//')" valgrind --tool=cachegrind --cache-sim=no \
+    --trace-children=yes \
     --cachegrind-out-file=/dev/null "$TRILOCK" check 2>&1 | sed -n 's/.*I *refs: *//p' | tr -d ,
 }
 expect_at_most() { # what, most, found
