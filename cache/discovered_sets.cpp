@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "cache/hash.hpp"
-#include "cache/last_use.hpp"
 
 namespace trilock {
 namespace {
