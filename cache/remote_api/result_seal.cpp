@@ -26,6 +26,8 @@ std::string take_seal(pb::ActionResult& message) {
     return true;
   });
   metadata.erase(kept, metadata.end());
+  // A seal may be all that there is; without it the message must be as it was before.
+  if (message.execution_metadata().ByteSizeLong() == 0) message.clear_execution_metadata();
   return seal;
 }
 

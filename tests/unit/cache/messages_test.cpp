@@ -223,6 +223,8 @@ TEST_CASE("a seal binds a result to its action, and shows every change of a byte
   const std::string sealed = seal_result(plain, action);
   CHECK(check_seal(sealed, action).value() == ResultWriter::trilock);
   CHECK(seal_result(sealed, action) == sealed);
+  // Of a result that has nothing else where seals stand, too.
+  CHECK(check_seal(seal_result("", action), action).value() == ResultWriter::trilock);
   CHECK(check_seal(seal_result(sealed, strong_digest("another")), action).error().kind == ErrorKind::corrupt);
   CHECK(check_seal(plain, action).error().kind == ErrorKind::corrupt);
   for (std::size_t i = 0; i < sealed.size(); ++i) {
