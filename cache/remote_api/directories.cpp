@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "cache/hash.hpp"
 
@@ -136,6 +137,26 @@ class Flattening {
 
 std::unexpected<Error> malformed(std::string_view what) {
   return fail(ErrorKind::corrupt, fmt::format("a message of the cache has {}", what));
+}
+
+std::string take_metadata(pb::ActionResult& result, std::string_view type) {
+  if (!result.has_execution_metadata()) return {};
+  auto& metadata = *result.mutable_execution_metadata()->mutable_auxiliary_metadata();
+  std::string value;
+  const auto kept = std::remove_if(metadata.begin(), metadata.end(), [&](const pb::Any& any) {
+    if (any.type_url() != type) return false;
+    value = any.value();
+    return true;
+  });
+  metadata.erase(kept, metadata.end());
+  if (result.execution_metadata().ByteSizeLong() == 0) result.clear_execution_metadata();
+  return value;
+}
+
+void add_metadata(pb::ActionResult& result, std::string_view type, std::string value) {
+  pb::Any& any = *result.mutable_execution_metadata()->add_auxiliary_metadata();
+  any.set_type_url(std::string(type));
+  any.set_value(std::move(value));
 }
 
 Message make_message(const google::protobuf::MessageLite& message) {

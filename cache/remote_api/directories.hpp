@@ -16,8 +16,15 @@ namespace trilock::remote_api {
 
 namespace pb = ::build::bazel::remote::execution::v2;
 
-// The type of the metadata that trilock adds to a result.
+// The types of the metadata that trilock adds to a result.
 inline constexpr std::string_view node_result_type = "type.trilock/NodeResult";
+inline constexpr std::string_view seal_type = "type.trilock/Seal";
+inline constexpr std::string_view signature_type = "type.trilock/Signature";
+
+// Takes all metadata of a type out of a result, so that it is as if there had never been any: what held nothing else
+// is gone too. Returns the last of them; "" when there was none.
+std::string take_metadata(pb::ActionResult& result, std::string_view type);
+void add_metadata(pb::ActionResult& result, std::string_view type, std::string value);
 
 // Serialized bytes and their digest. The messages have no maps, so the bytes depend on nothing but the content.
 [[nodiscard]] Message make_message(const google::protobuf::MessageLite& message);

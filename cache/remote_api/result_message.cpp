@@ -126,9 +126,7 @@ class Encoder {
     // A server (bazel-remote) writes the address of the client into a worker that is empty, which would break a
     // signature.
     message_.mutable_execution_metadata()->set_worker("trilock");
-    pb::Any& any = *message_.mutable_execution_metadata()->add_auxiliary_metadata();
-    any.set_type_url(std::string(node_result_type));
-    any.set_value(node.SerializeAsString());
+    remote_api::add_metadata(message_, node_result_type, node.SerializeAsString());
   }
 
   const ActionResult& result_;

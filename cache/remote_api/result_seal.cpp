@@ -1,7 +1,5 @@
 // The seal is taken over the message in its canonical form, so that one can be taken out, and another put in, without
 // knowing where in the bytes it stands.
-#include <algorithm>
-
 #include "cache/hash.hpp"
 #include "cache/remote_api/directories.hpp"
 
@@ -10,26 +8,6 @@ namespace trilock {
 using namespace remote_api;
 
 namespace {
-
-constexpr std::string_view seal_type = "type.trilock/Seal";
-
-using Metadata = google::protobuf::RepeatedPtrField<pb::Any>;
-
-// Takes the seal out of the message; "" when there is none.
-std::string take_seal(pb::ActionResult& message) {
-  if (!message.has_execution_metadata()) return {};
-  Metadata& metadata = *message.mutable_execution_metadata()->mutable_auxiliary_metadata();
-  std::string seal;
-  const auto kept = std::remove_if(metadata.begin(), metadata.end(), [&](pb::Any& any) {
-    if (any.type_url() != seal_type) return false;
-    seal = any.value();
-    return true;
-  });
-  metadata.erase(kept, metadata.end());
-  // A seal may be all that there is; without it the message must be as it was before.
-  if (message.execution_metadata().ByteSizeLong() == 0) message.clear_execution_metadata();
-  return seal;
-}
 
 StrongDigest seal_of(const pb::ActionResult& without_seal, const StrongDigest& action) {
   StrongHasher hasher;
@@ -48,11 +26,9 @@ bool is_of_node(std::string_view bytes) {
 std::string seal_result(std::string_view bytes, const StrongDigest& action) {
   Result<pb::ActionResult> message = parse<pb::ActionResult>(bytes, "no result");
   if (!message) return std::string(bytes);  // is as unusable with a seal as without
-  (void)take_seal(*message);
+  (void)take_metadata(*message, seal_type);
   const StrongDigest seal = seal_of(*message, action);
-  pb::Any& any = *message->mutable_execution_metadata()->add_auxiliary_metadata();
-  any.set_type_url(std::string(seal_type));
-  any.set_value(std::string(seal.view()));
+  add_metadata(*message, seal_type, std::string(seal.view()));
   return message->SerializeAsString();
 }
 
@@ -61,7 +37,7 @@ Result<ResultWriter> check_seal(std::string_view bytes, const StrongDigest& acti
   if (!message) return std::unexpected(message.error());
   // Of many ways to write the same message only one is ours: a truth may be any number but zero.
   const bool canonical = message->SerializeAsString() == bytes;
-  const std::string seal = take_seal(*message);
+  const std::string seal = take_metadata(*message, seal_type);
   if (seal.empty() && !is_of_node(bytes)) return ResultWriter::other;
   if (!canonical) return malformed("bytes that are not in order");
   if (seal != seal_of(*message, action).view()) return malformed("a seal that does not fit");

@@ -4,8 +4,6 @@
 // anew, stands outside of what is signed.
 #include "cache/remote_api/result_signature.hpp"
 
-#include <algorithm>
-
 #include "cache/remote_api/directories.hpp"
 
 namespace trilock {
@@ -14,25 +12,11 @@ using namespace remote_api;
 
 namespace {
 
-constexpr std::string_view signature_type = "type.trilock/Signature";
-
-constexpr std::string_view seal_type = "type.trilock/Seal";
-
-void remove_metadata(pb::ActionResult& result, std::string_view type) {
-  if (!result.has_execution_metadata()) return;
-  auto& metadata = *result.mutable_execution_metadata()->mutable_auxiliary_metadata();
-  const auto of_type = [&](const pb::Any& any) { return any.type_url() == type; };
-  metadata.erase(std::remove_if(metadata.begin(), metadata.end(), of_type), metadata.end());
-  if (result.execution_metadata().ByteSizeLong() == 0) result.clear_execution_metadata();
-}
-
 std::string join(pb::ActionResult result, const ResultSignature& signature) {
   pb::Signature message;
   message.set_key_id(signature.key_id);
   message.set_signature(signature.signature);
-  pb::Any& any = *result.mutable_execution_metadata()->add_auxiliary_metadata();
-  any.set_type_url(std::string(signature_type));
-  any.set_value(message.SerializeAsString());
+  add_metadata(result, signature_type, message.SerializeAsString());
   return result.SerializeAsString();
 }
 
@@ -50,9 +34,9 @@ Result<SplitResult> split_signature(std::string_view bytes) {
     split.signature = {signature->key_id(), signature->signature()};
   }
   const bool in_form = result->SerializeAsString() == bytes;
-  remove_metadata(*result, seal_type);
+  (void)take_metadata(*result, seal_type);
   const std::string unsealed = result->SerializeAsString();
-  remove_metadata(*result, signature_type);
+  (void)take_metadata(*result, signature_type);
   split.unsigned_result = result->SerializeAsString();
   if (split.signature && (!in_form || join(std::move(*result), *split.signature) != unsealed))
     return malformed("a signature in a result that is not in its canonical form");
@@ -62,7 +46,7 @@ Result<SplitResult> split_signature(std::string_view bytes) {
 Result<std::string> join_signature(std::string_view bytes, const ResultSignature& signature) {
   Result<pb::ActionResult> result = parse<pb::ActionResult>(bytes, "no result");
   if (!result) return std::unexpected(result.error());
-  remove_metadata(*result, signature_type);
+  (void)take_metadata(*result, signature_type);
   return join(std::move(*result), signature);
 }
 
