@@ -128,16 +128,9 @@ class HttpTier::FileSink final : public BodySink {
     if (bytes.size() > size_ - count_) return false;
     count_ += bytes.size();
     hasher_.update(bytes);
-    while (!bytes.empty()) {
-      const ssize_t written =
-          retry_interrupted([&] { return ::write(file_->descriptor(), bytes.data(), bytes.size()); });
-      if (written < 0) {
-        error_ = file_->error(errno).error();
-        return false;
-      }
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
+    const int failure = write_all(file_->descriptor(), bytes);
+    if (failure != 0) error_ = file_->error(failure).error();
+    return failure == 0;
   }
 
   // What kept the file from being written, unless it was what came.
