@@ -1,6 +1,9 @@
 #include "engine/workspace_search.hpp"
 
+#include <limits.h>
 #include <unistd.h>
+
+#include <array>
 
 namespace trilock {
 
@@ -19,6 +22,12 @@ std::string state_directory(const std::string& root, std::optional<std::string_v
 
 std::string snapshot_file(const std::string& state_directory) {
   return state_directory + "/snapshot";
+}
+
+std::string own_file() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return {path.data(), static_cast<std::size_t>(length < 0 ? 0 : length)};
 }
 
 }  // namespace trilock

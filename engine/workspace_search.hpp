@@ -1,5 +1,5 @@
-// Where a workspace is and where it keeps its state. Linked into the front as well (engine/cli/front.cpp), which holds
-// nothing else of the engine.
+// Where a workspace is, where it keeps its state, and where this program is. Linked into the front as well
+// (engine/cli/front.cpp), which holds nothing else of the engine.
 #pragma once
 
 #include <optional>
@@ -17,5 +17,8 @@ namespace trilock {
 // The snapshot that a run leaves when there is nothing left to do (cache/snapshot.hpp). A run that owns the workspace
 // takes it away before it does anything else.
 [[nodiscard]] std::string snapshot_file(const std::string& state_directory);
+
+// The file of this process; "" when it is not known.
+[[nodiscard]] std::string own_file();
 
 }  // namespace trilock

@@ -2,7 +2,6 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -71,12 +70,6 @@ void become_carried_engine(const std::string& own_file, char** argv) {
 }
 
 }  // namespace
-
-std::string own_file() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
-  return {path.data(), static_cast<std::size_t>(length < 0 ? 0 : length)};
-}
 
 std::vector<std::string> engine_places(const std::string& own_file) {
   const std::string folder = own_file.substr(0, own_file.rfind('/') + 1);

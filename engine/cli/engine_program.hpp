@@ -8,8 +8,6 @@
 
 namespace trilock::cli {
 
-// The file of this process; "" when it is not known.
-[[nodiscard]] std::string own_file();
 // Where the engine of a front in `own_file` may be, in this order.
 [[nodiscard]] std::vector<std::string> engine_places(const std::string& own_file);
 // Becomes the engine, in the same process and with the same arguments. Comes back when there is none, with the exit

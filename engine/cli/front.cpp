@@ -11,6 +11,7 @@
 #include "engine/cli/bare_output.hpp"
 #include "engine/cli/engine_program.hpp"
 #include "engine/cli/short_path.hpp"
+#include "engine/workspace_search.hpp"
 
 namespace {
 
@@ -33,7 +34,7 @@ void print(std::string_view report, Clock::time_point started) {
 int main(int argc, char** argv) {
   using namespace trilock::cli;
   const Clock::time_point started = Clock::now();
-  const std::string own = own_file();
+  const std::string own = trilock::own_file();
   if (argc > 1 && std::string_view(argv[1]) == "run") {
     const std::vector<std::string> places = engine_places(own);
     if (const auto report = unchanged_report({{argv + 2, static_cast<std::size_t>(argc - 2)}, places})) {

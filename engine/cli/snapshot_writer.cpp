@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <climits>
 
 #include "engine/cli/report_text.hpp"
 #include "engine/workspace_search.hpp"
@@ -26,9 +24,7 @@ class NoProcesses final : public ProcessRunner {
 
 // "" when it has no name that it could be found by again: it was replaced, or carried in the front.
 std::string own_program() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
-  std::string program(path.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  std::string program = own_file();
   return program.starts_with("/memfd:") || program.ends_with(" (deleted)") ? std::string() : program;
 }
 
