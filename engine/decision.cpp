@@ -322,11 +322,10 @@ bool ask_cache(RunState& state, Decision& decision) {
 // A result of an action that reads more than it declares: under one of the sets of files that it was seen to read, with
 // the contents that they have now.
 bool ask_with_discovered(RunState& state, Decision& decision) {
-  const std::vector<DiscoveredInput> before = std::exchange(decision.discovered, {});
+  const std::vector<DiscoveredInput> before = decision.discovered;
   const FastDigest key_before = decision.key;
-  if (const Result<PortableAction> declared = portable_action_of(state, decision)) {
-    const StrongDigest discovery = encode_action(discovery_action(*declared)).digest;
-    for (const PathSet& paths : state.cache->path_sets(discovery, decision.action.cache)) {
+  if (const Result<StrongDigest> discovery = discovery_of(state, decision)) {
+    for (const PathSet& paths : state.cache->path_sets(*discovery, decision.action.cache)) {
       adopt_discovered(state, paths, decision);
       if (!ask_cache(state, decision)) continue;
       decision.result->discovered = paths;
@@ -378,6 +377,14 @@ Result<PortableAction> portable_action_of(RunState& state, const Decision& decis
   return portable_action(material_of(state, decision), state.tree, state.cache->name_space());
 }
 
+Result<StrongDigest> discovery_of(RunState& state, const Decision& decision) {
+  KeyMaterial material = material_of(state, decision);
+  material.discovered = {};
+  Result<PortableAction> declared = portable_action(material, state.tree, state.cache->name_space());
+  if (!declared) return std::unexpected(std::move(declared.error()));
+  return encode_action(discovery_action(*std::move(declared))).digest;
+}
+
 const Redactor& secrets_of(const RunState& state, const Action& action, Redactor& own) {
   const auto secret = [](const EnvVar& variable) { return variable.kind == EnvClass::secret; };
   if (std::none_of(action.env.begin(), action.env.end(), secret)) return state.secrets;
@@ -416,7 +423,7 @@ Decision decide(RunState& state, NodeId id) {
     decision.error = complete.error();
     return decision;
   }
-  decision.declared_key = decision.key = fast_key(material_of(state, decision));
+  decision.key = fast_key(material_of(state, decision));
   decision.has_key = true;
   decision.next = Next::run;
 

@@ -30,7 +30,6 @@ struct Decision {
   std::vector<InputState> inputs;
   std::vector<Field> upstream;
   std::vector<DiscoveredInput> discovered;  // as the last result named them; after a run, as that one did
-  FastDigest declared_key;                  // of all but `discovered`
   FastDigest key;
   bool has_key = false;
   std::vector<FieldChange> changes;
@@ -60,6 +59,8 @@ struct Decision {
 
 // The action as others see it, with all that is known of what it reads.
 [[nodiscard]] Result<PortableAction> portable_action_of(RunState& state, const Decision& decision);
+// Under which it is kept what such actions were seen to read: the same without what this one reads.
+[[nodiscard]] Result<StrongDigest> discovery_of(RunState& state, const Decision& decision);
 
 // The secrets of the run and those that only this action has; `own` is where the latter are put when there are any.
 [[nodiscard]] const Redactor& secrets_of(const RunState& state, const Action& action, Redactor& own);

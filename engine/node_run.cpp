@@ -289,11 +289,9 @@ bool keep_in_cache(RunState& state, NodeId id, Decision& decision) {
   const CachePolicy policy = decision.action.cache;
   if (!state.cache->keep(state.tree, node.label, *decision.portable, result, node.outputs, policy)) return false;
   if (!discovers) return true;
-  const std::vector<DiscoveredInput> discovered = std::exchange(decision.discovered, {});
-  const Result<PortableAction> declared = portable_action_of(state, decision);
-  decision.discovered = discovered;
-  if (!declared) return false;
-  state.cache->keep_path_set(encode_action(discovery_action(*declared)).digest, result.discovered, policy);
+  const Result<StrongDigest> discovery = discovery_of(state, decision);
+  if (!discovery) return false;
+  state.cache->keep_path_set(*discovery, result.discovered, policy);
   return true;
 }
 
