@@ -68,7 +68,7 @@ std::string shell_quoted(std::string_view text, std::string_view quote) {
   return result;
 }
 
-// As trilock itself shows argument lists: see walk_key.
+// As programs write quotes and backslashes that stand in a string.
 std::string backslash_escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {

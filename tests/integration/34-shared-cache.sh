@@ -183,6 +183,10 @@ fresh 'trusted-keys = ["absent.pub"]'
 as 0 "$ws" run
 expect_code 'a public key that is not there' 2
 
+forget() { # workspace, output: as on another machine
+  rm -rf "$work/$1/.trilock" "${work:?}/$1/$2" "$work/home-0/cache"
+}
+
 # --- a bad entry, damage, no tier ----------------------------------------------------------------------------------
 mkdir -p "$work/bad"
 cat >"$work/bad/trilock.toml" <<TOML
@@ -197,23 +201,23 @@ as 0 "$work/bad" run
 cp "$work/bad/stamp" "$work/stamp"
 as 0 "$work/bad" run --force
 forced=$(cat "$work/bad/stamp")
-rm -rf "$work/bad/.trilock" "$work/bad/stamp" "$work/home-0/cache"
+forget bad stamp
 as 0 "$work/bad" run --json
 expect_ran 'after --force: restored'
 expect_equal '--force takes the place of the entry' "$forced" "$(cat "$work/bad/stamp")"
 name=$(sha256sum <"$work/bad/stamp" | cut -d' ' -f1)
 printf 'x' | dd of="$shared/cas/${name:0:2}/$name" conv=notrunc status=none
-rm -rf "$work/bad/.trilock" "$work/bad/stamp" "$work/home-0/cache"
+forget bad stamp
 as 0 "$work/bad" run --json
 expect_ran 'a damaged blob is a miss' command.stamp
 expect_match 'with a warning' "$name. has other bytes" "$(warnings)"
-rm -rf "$work/bad/.trilock" "$work/bad/stamp" "$work/home-0/cache"
+forget bad stamp
 as 0 "$work/bad" run --json
 expect_ran 'and what ran took its place'
 
 echo >"$work/file"
 sed -i "s|^shared = .*|shared = \"$work/file/below\"|" "$work/bad/trilock.toml"
-rm -rf "$work/bad/.trilock" "$work/bad/stamp" "$work/home-0/cache"
+forget bad stamp
 as 0 "$work/bad" run --json
 expect_ran 'a tier that cannot be used stops nothing' command.stamp
 expect_match 'but is named' 'file/below' "$(warnings)"
@@ -244,7 +248,7 @@ expect_equal 'neither is in the shared directory' '' \
   "$(grep -rl -e hush-hush-secret -e confidential-4711 "$work/volume/secret" 2>/dev/null)"
 expect_equal 'the state is in no cache' '' "$(grep -rl confidential-4711 "$work/home-0/cache")"
 sed -i 's|^secret-env|cache = true\nsecret-env|' "$work/secret/trilock.toml"
-rm -rf "$work/secret/.trilock" "$work/secret/told" "$work/home-0/cache"
+forget secret told
 TOKEN=hush-hush-secret as 0 "$work/secret" run command.told
 expect_equal 'but with `cache = true` the user has said so' 1 \
   "$(grep -rl hush-hush-secret "$work/volume/secret" | wc -l)"
