@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <mutex>
 #include <system_error>
 #include <thread>
 
@@ -16,6 +17,8 @@
 
 namespace trilock {
 namespace {
+
+using Differences = std::optional<std::vector<std::uint32_t>>;
 
 constexpr std::uint32_t looks_at_once = 512;     // some 0.5 ms, so that threads end at about the same time
 constexpr std::uint32_t worth_a_thread = 2'000;  // below, starting one costs as much as it saves
@@ -26,9 +29,9 @@ bool means_absent(int error) {
 
 class Check {
  public:
-  explicit Check(const SnapshotView& snapshot) : snapshot_(snapshot) {}
+  Check(const SnapshotView& snapshot, std::uint32_t most) : snapshot_(snapshot), most_(most) {}
 
-  bool run(unsigned threads) {
+  Differences run(unsigned threads) {
     const std::uint32_t useful = snapshot_.look_count() / worth_a_thread + 1;
     std::vector<std::thread> others;
     for (unsigned i = 1; i < std::min(threads, useful); ++i) {
@@ -38,22 +41,47 @@ class Check {
         break;  // no thread to be had: this one does it all
       }
     }
-    if (!snapshot_.has_sum()) same_ = false;
+    if (!snapshot_.has_sum()) hopeless_ = true;
     work();
     for (std::thread& other : others) other.join();
-    return same_;
+    return end();
+  }
+
+  Differences of(std::span<const std::uint32_t> looks) {
+    while (!looks.empty() && !hopeless_) {
+      std::size_t row = 1;  // how many of them are one after the other
+      while (row < looks.size() && looks[row] - looks[0] == row) ++row;
+      if (looks[0] + row > snapshot_.look_count()) return std::nullopt;
+      if (!piece(looks[0], looks[0] + static_cast<std::uint32_t>(row))) hopeless_ = true;
+      looks = looks.subspan(row);
+    }
+    return end();
   }
 
  private:
+  Differences end() {
+    if (hopeless_) return std::nullopt;
+    std::ranges::sort(found_);
+    return std::move(found_);
+  }
+
   void work() {
-    while (same_.load(std::memory_order_relaxed)) {
+    while (!hopeless_.load(std::memory_order_relaxed)) {
       const std::uint32_t begin = next_.fetch_add(looks_at_once, std::memory_order_relaxed);
       if (begin >= snapshot_.look_count()) return;
-      if (!piece(begin, begin + std::min(looks_at_once, snapshot_.look_count() - begin))) same_ = false;
+      if (!piece(begin, begin + std::min(looks_at_once, snapshot_.look_count() - begin))) hopeless_ = true;
     }
   }
 
-  // The looks from `begin` up to `end`, in however many directories they are.
+  // False when there are too many.
+  bool differs(std::uint32_t look) {
+    const std::lock_guard lock(mutex_);
+    if (found_.size() >= most_) return false;
+    found_.push_back(look);
+    return true;
+  }
+
+  // The looks from `begin` up to `end`, in however many directories they are. False when nothing can be told.
   bool piece(std::uint32_t begin, std::uint32_t end) {
     const auto directories = snapshot_.directories();
     auto directory = std::ranges::upper_bound(directories, begin, {}, &SnapshotDirectory::first);
@@ -65,24 +93,24 @@ class Check {
       if (begin - directory->first >= looks.size()) return false;
       const auto rest = looks.subspan(begin - directory->first);
       const auto mine = rest.first(std::min<std::size_t>(rest.size(), end - begin));
-      if (!in_directory(*directory, mine)) return false;
+      if (!in_directory(*directory, mine, begin)) return false;
       begin += static_cast<std::uint32_t>(mine.size());
     }
     return true;
   }
 
-  bool in_directory(const SnapshotDirectory& directory, std::span<const SnapshotLook> looks) {
+  bool in_directory(const SnapshotDirectory& directory, std::span<const SnapshotLook> looks, std::uint32_t first) {
     const char* const path = snapshot_.text(directory.path);
     if (path == nullptr || *path != '/') return false;
     const int opened = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (opened < 0) {
-      // Then nothing can be in it either.
-      return means_absent(errno) &&
-             std::ranges::all_of(looks, [](const SnapshotLook& look) { return look.present == 0; });
+    const bool gone = opened < 0 && means_absent(errno);  // then nothing can be in it either
+    bool possible = true;
+    for (std::uint32_t i = 0; i < looks.size() && possible; ++i) {
+      const bool same = opened < 0 ? gone && looks[i].present == 0 : holds(opened, looks[i]);
+      possible = same || differs(first + i);
     }
-    const bool same = std::ranges::all_of(looks, [&](const SnapshotLook& look) { return holds(opened, look); });
-    ::close(opened);
-    return same;
+    if (opened >= 0) ::close(opened);
+    return possible;
   }
 
   bool holds(int directory, const SnapshotLook& look) {
@@ -99,13 +127,20 @@ class Check {
 
   const SnapshotView& snapshot_;
   std::atomic<std::uint32_t> next_ = 0;
-  std::atomic<bool> same_ = true;
+  std::atomic<bool> hopeless_ = false;
+  const std::uint32_t most_;
+  std::mutex mutex_;
+  std::vector<std::uint32_t> found_;  // guarded by mutex_ while threads are at work
 };
 
 }  // namespace
 
-bool is_as_recorded(const SnapshotView& snapshot, unsigned threads) {
-  return Check(snapshot).run(std::max(threads, 1U));
+Differences differing_looks(const SnapshotView& snapshot, unsigned threads, std::uint32_t most) {
+  return Check(snapshot, most).run(std::max(threads, 1U));
+}
+
+Differences differing_looks(const SnapshotView& snapshot, std::span<const std::uint32_t> looks) {
+  return Check(snapshot, snapshot.look_count()).of(looks);
 }
 
 }  // namespace trilock

@@ -2,12 +2,28 @@
 // where there are many; nothing else is read, and nothing is written.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
 #include "cache/snapshot.hpp"
 
 namespace trilock {
 
-// `threads` is the most to use, this one included. Ends at the first difference. A look that leads out of the file, or
-// that fails in any other way than the one that was recorded, is a difference.
-[[nodiscard]] bool is_as_recorded(const SnapshotView& snapshot, unsigned threads);
+// The looks, by their place in the file, that are not as recorded; ascending. None when the file is damaged, or when
+// more than `most` differ. `threads` is the most to use, this one included. A look that fails in any other way than the
+// one that was recorded is a difference.
+[[nodiscard]] std::optional<std::vector<std::uint32_t>> differing_looks(const SnapshotView& snapshot, unsigned threads,
+                                                                        std::uint32_t most);
+
+// The same of a few looks, ascending and each once, of a snapshot whose sum was seen to hold.
+[[nodiscard]] std::optional<std::vector<std::uint32_t>> differing_looks(const SnapshotView& snapshot,
+                                                                        std::span<const std::uint32_t> looks);
+
+// Whether there are none; ends at the first.
+[[nodiscard]] inline bool is_as_recorded(const SnapshotView& snapshot, unsigned threads) {
+  return differing_looks(snapshot, threads, 0).has_value();
+}
 
 }  // namespace trilock

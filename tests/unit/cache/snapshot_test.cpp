@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <numeric>
 
 #include "cache/hash.hpp"
 #include "cache/snapshot_check.hpp"
@@ -86,6 +87,16 @@ class Scene {
   SnapshotBuilder builder;
   std::optional<Image> image;
 };
+
+std::vector<std::string> names_of(const SnapshotView& view, const std::vector<std::uint32_t>& looks) {
+  std::vector<std::string> names;
+  for (const SnapshotDirectory& directory : view.directories())
+    for (std::uint32_t i = 0; i < directory.count; ++i)
+      if (std::ranges::count(looks, directory.first + i) == 1)
+        names.emplace_back(view.text(view.looks(directory)[i].name));
+  std::ranges::sort(names);
+  return names;
+}
 
 // The sum made right again, so that what lies behind it is reached.
 std::string with_sum(std::string bytes) {
@@ -295,6 +306,37 @@ TEST_CASE("snapshot: one change among many is seen wherever it is") {
   fs::permissions(scene.dir / fmt::format("a/b/{}", changed), fs::perms::none);
   CHECK_FALSE(is_as_recorded(*image.view(), 2));
   CHECK_FALSE(is_as_recorded(*image.view(), 1));
+  const auto differing = differing_looks(*image.view(), 2, 1);
+  REQUIRE(differing);
+  CHECK(names_of(*image.view(), *differing) == std::vector<std::string>{fmt::format("{}", changed)});
+}
+
+TEST_CASE("snapshot: the looks that differ") {
+  Scene scene;
+  REQUIRE(scene.holds());
+  write(scene.dir / "a/f", "2");
+  write(scene.dir / "a/none", "");
+  fs::remove_all(scene.dir / "a/b");
+  const auto view = scene.image->view();
+  // The directory because of its new name; the symlink is followed once of twice.
+  const std::vector<std::string> expected{".", "f", "g", "link", "none"};
+  for (const unsigned threads : {1U, 2U}) {
+    const auto differing = differing_looks(*view, threads, 5);
+    REQUIRE(differing);
+    CHECK(std::ranges::is_sorted(*differing));
+    CHECK(names_of(*view, *differing) == expected);
+    CHECK_FALSE(differing_looks(*view, threads, 4));
+  }
+  std::vector<std::uint32_t> all(view->look_count());
+  std::iota(all.begin(), all.end(), 0U);
+  CHECK(names_of(*view, differing_looks(*view, all).value()) == expected);
+  std::vector<std::uint32_t> found;  // one by one
+  for (const std::uint32_t look : all) {
+    const auto differing = differing_looks(*view, std::span(&look, 1)).value();
+    found.insert(found.end(), differing.begin(), differing.end());
+  }
+  CHECK(names_of(*view, found) == expected);
+  CHECK_FALSE(differing_looks(*view, std::vector<std::uint32_t>{view->look_count()}));
 }
 
 TEST_CASE("snapshot: the digest of an environment") {
