@@ -5,30 +5,17 @@
 #include <cstring>
 #include <limits>
 
+#include "cache/flat_file.hpp"
 #include "cache/hash.hpp"
 
 namespace trilock {
 namespace {
 
 // "trilock" and the version of the form. Read in another byte order it is another number.
-constexpr std::uint64_t magic = 0x7472'696c'6f63'6b01;
+constexpr std::uint64_t magic = 0x7472'696c'6f63'6b02;
 constexpr std::size_t sum_begins = offsetof(SnapshotHeader, sum);
 constexpr std::size_t summed_from = sum_begins + sizeof(FastDigest);
 constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
-
-template <class Part>
-void append(std::string& bytes, const std::vector<Part>& parts) {
-  bytes.append(reinterpret_cast<const char*>(parts.data()), parts.size() * sizeof(Part));
-}
-
-// The next `count` parts, or none when there are not so many bytes.
-template <class Part>
-bool take(std::string_view& bytes, std::uint32_t count, std::span<const Part>& parts) {
-  if (bytes.size() / sizeof(Part) < count) return false;
-  parts = {reinterpret_cast<const Part*>(bytes.data()), count};
-  bytes.remove_prefix(count * sizeof(Part));
-  return true;
-}
 
 }  // namespace
 
@@ -53,7 +40,8 @@ std::uint32_t SnapshotBuilder::text(std::string_view text) {
   return static_cast<std::uint32_t>(place);
 }
 
-void SnapshotBuilder::add(std::string_view directory, std::string_view name, bool followed, const FileStat* stat) {
+void SnapshotBuilder::add(std::string_view directory, std::string_view name, bool followed, const FileStat* stat,
+                          std::uint32_t askers) {
   if (too_large_ || looks_.size() == most) {
     too_large_ = true;
     return;
@@ -62,7 +50,8 @@ void SnapshotBuilder::add(std::string_view directory, std::string_view name, boo
     directories_.push_back({text(directory), static_cast<std::uint32_t>(looks_.size()), 0});
   SnapshotLook look{.name = text(name),
                     .present = stat != nullptr ? std::uint8_t{1} : std::uint8_t{0},
-                    .followed = followed ? std::uint8_t{1} : std::uint8_t{0}};
+                    .followed = followed ? std::uint8_t{1} : std::uint8_t{0},
+                    .askers = askers};
   if (stat != nullptr) {
     auto device = std::ranges::find(devices_, stat->device);
     if (device == devices_.end()) device = devices_.insert(device, stat->device);
@@ -112,11 +101,11 @@ std::optional<std::string> SnapshotBuilder::finish(const SnapshotRun& run) {
   if (too_large_) return std::nullopt;
   sort_looks();
   std::string bytes(sizeof header, '\0');
-  append(bytes, devices_);
-  append(bytes, looks_);
-  append(bytes, directories_);
-  append(bytes, words);
-  append(bytes, variables);
+  append_parts(bytes, devices_);
+  append_parts(bytes, looks_);
+  append_parts(bytes, directories_);
+  append_parts(bytes, words);
+  append_parts(bytes, variables);
   bytes += text_;
   header.bytes = bytes.size();
   std::memcpy(bytes.data(), &header, sizeof header);
@@ -125,18 +114,24 @@ std::optional<std::string> SnapshotBuilder::finish(const SnapshotRun& run) {
   return bytes;
 }
 
+FastDigest SnapshotBuilder::sum_of(std::string_view file) {
+  FastDigest sum;
+  std::memcpy(sum.data.data(), file.data() + sum_begins, sizeof sum);
+  return sum;
+}
+
 std::optional<SnapshotView> SnapshotView::over(std::string_view bytes) {
   SnapshotView view;
   view.bytes_ = bytes;
   std::span<const SnapshotHeader> header;
   std::string_view rest = bytes;
-  if (!take(rest, 1, header)) return std::nullopt;
+  if (!take_parts(rest, 1, header)) return std::nullopt;
   view.header_ = header.data();
   const SnapshotHeader& head = *view.header_;
   if (head.magic != magic || head.bytes != bytes.size()) return std::nullopt;
-  if (!take(rest, head.devices, view.devices_) || !take(rest, head.looks, view.looks_) ||
-      !take(rest, head.directories, view.directories_) || !take(rest, head.words, view.words_) ||
-      !take(rest, head.variables, view.variables_))
+  if (!take_parts(rest, head.devices, view.devices_) || !take_parts(rest, head.looks, view.looks_) ||
+      !take_parts(rest, head.directories, view.directories_) || !take_parts(rest, head.words, view.words_) ||
+      !take_parts(rest, head.variables, view.variables_))
     return std::nullopt;
   if (rest.size() != head.text_bytes || rest.empty() || rest.back() != '\0') return std::nullopt;
   view.text_ = rest.data();
@@ -148,8 +143,7 @@ bool SnapshotView::has_sum() const {
 }
 
 std::span<const SnapshotLook> SnapshotView::looks(const SnapshotDirectory& directory) const {
-  if (directory.first > looks_.size() || directory.count > looks_.size() - directory.first) return {};
-  return looks_.subspan(directory.first, directory.count);
+  return stretch_of(looks_, directory.first, directory.count);
 }
 
 std::optional<std::uint64_t> SnapshotView::device(std::uint16_t index) const {

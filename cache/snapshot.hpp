@@ -1,7 +1,7 @@
 // A snapshot: what a run that left nothing to do had looked at, as one flat file that is used where it lies. While all
 // of it is so still, the same command would find nothing to do again (docs/design/0009-short-path.md).
 //
-// The form, in the byte order of the machine that wrote it, each part where the one before ends:
+// The form, each part where the one before ends; see cache/flat_file.hpp:
 //   SnapshotHeader
 //   device     u64 each                  numbers of devices, which looks name by index
 //   look       SnapshotLook each         those of one directory together, by inode
@@ -9,8 +9,7 @@
 //   word       u32 each                  places in the text: the command line behind `run`
 //   variable   u32 each                  likewise: names of environment variables that were asked for
 //   text       bytes                     strings, each with a zero at its end; the last byte is a zero
-// `sum` is the XXH3-128 of all behind it. A file may be damaged, or made by somebody who means harm: no number in it is
-// used before it was held against the size of its part.
+// `sum` is the XXH3-128 of all behind it.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +39,8 @@ struct SnapshotLook {
   // Truths as bytes, since a damaged file may have any.
   std::uint8_t present = 0;   // otherwise there was nothing of that name, and the numbers are 0
   std::uint8_t followed = 0;  // a symlink counts as what it leads to
-  std::uint8_t reserved[5] = {};
+  std::uint8_t reserved = 0;
+  std::uint32_t askers = 0;  // who asked for it: see cache/graph_index.hpp
 };
 static_assert(sizeof(SnapshotLook) == 48 && std::is_trivially_copyable_v<SnapshotLook>);
 
@@ -93,9 +93,11 @@ using VariableLookup = std::function<std::optional<std::string_view>(std::string
 class SnapshotBuilder {
  public:
   // `directory` is absolute. Looks of one directory should come one after the other.
-  void add(std::string_view directory, std::string_view name, bool followed, const FileStat* stat);
+  void add(std::string_view directory, std::string_view name, bool followed, const FileStat* stat,
+           std::uint32_t askers = 0);
   // The bytes of the file; none when there is more than the form has numbers for.
   [[nodiscard]] std::optional<std::string> finish(const SnapshotRun& run);
+  [[nodiscard]] static FastDigest sum_of(std::string_view file);  // as it stands in what `finish` gave
 
  private:
   std::uint32_t text(std::string_view text);

@@ -116,6 +116,16 @@ void SourceTree::look_again(const std::string& path) {
   impl_->cache.look_again(path);
 }
 
+SourceTree::AskedFor::AskedFor(std::uint32_t asker) : before_(TreeCache::set_asker(asker)) {}
+
+SourceTree::AskedFor::~AskedFor() {
+  TreeCache::set_asker(before_);
+}
+
+void SourceTree::forget_askers() {
+  impl_->cache.forget_askers();
+}
+
 void SourceTree::keep_account() {
   impl_->cache.keep_account();
 }

@@ -85,11 +85,26 @@ class SourceTree {
   // Call before anything is looked at. Costs a stat for each directory that is listed.
   void keep_account();
   struct Look {
-    std::string_view directory;      // absolute
-    std::string_view name;           // "." for the directory itself
-    bool followed = false;           // a symlink counted as what it leads to
-    const FileStat* stat = nullptr;  // null when there was nothing
+    std::string_view directory;                  // absolute
+    std::string_view name;                       // "." for the directory itself
+    bool followed = false;                       // a symlink counted as what it leads to
+    const FileStat* stat = nullptr;              // null when there was nothing
+    std::span<const std::uint32_t> askers = {};  // ascending, each once
   };
+  // For whom this thread looks while it lives, in every tree: a number of the caller's. What is asked outside of one,
+  // or to be remembered for others, is asked for `everybody`.
+  static constexpr std::uint32_t everybody = 0xffffffff;
+  class AskedFor {
+   public:
+    explicit AskedFor(std::uint32_t asker);
+    AskedFor(const AskedFor&) = delete;
+    AskedFor& operator=(const AskedFor&) = delete;
+    ~AskedFor();
+
+   private:
+    std::uint32_t before_;
+  };
+  void forget_askers();  // what was asked so far was for everybody
   enum class Account : std::uint8_t {
     settled,  // a later change to anything of it shows in a stat
     young,    // not yet, or a path was looked at twice, being written between: looking at all of it anew helps

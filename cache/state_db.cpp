@@ -214,8 +214,16 @@ Result<std::vector<FileDigest>> StateDb::file_digests() {
   return impl_->read<std::vector<FileDigest>>([](StateTables& tables) { return tables.file_digests(); });
 }
 
+Result<std::vector<FileDigest>> StateDb::file_digests(std::span<const std::string> paths) {
+  return impl_->read<std::vector<FileDigest>>([=](StateTables& tables) { return tables.file_digests(paths); });
+}
+
 Result<std::vector<StoredResult>> StateDb::results() {
   return impl_->read<std::vector<StoredResult>>([](StateTables& tables) { return tables.results(); });
+}
+
+Result<std::vector<StoredResult>> StateDb::results(std::span<const std::string> labels) {
+  return impl_->read<std::vector<StoredResult>>([=](StateTables& tables) { return tables.results(labels); });
 }
 
 Result<std::optional<ActionResult>> StateDb::result(const std::string& label) {
@@ -239,6 +247,11 @@ Result<std::vector<StoredAnswer>> StateDb::answers() {
 Result<std::vector<std::pair<std::string, std::uint64_t>>> StateDb::durations() {
   using Rows = std::vector<std::pair<std::string, std::uint64_t>>;
   return impl_->read<Rows>([](StateTables& tables) { return tables.durations(); });
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> StateDb::durations(std::span<const std::string> labels) {
+  using Rows = std::vector<std::pair<std::string, std::uint64_t>>;
+  return impl_->read<Rows>([=](StateTables& tables) { return tables.durations(labels); });
 }
 
 Result<std::vector<RunRow>> StateDb::runs(std::size_t newest) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,13 +73,17 @@ class StateDb {
   // What was set aside since the last call, and since `open`, as a text for the user; "" for nothing.
   [[nodiscard]] std::string take_warning();
 
+  // All rows, or those of some paths or labels, as far as there are any, in their order.
   Result<std::vector<FileDigest>> file_digests();
+  Result<std::vector<FileDigest>> file_digests(std::span<const std::string> paths);
   Result<std::vector<StoredResult>> results();
+  Result<std::vector<StoredResult>> results(std::span<const std::string> labels);
   // With out, err and explanation. None when there is no result of that node, or it is damaged.
   Result<std::optional<ActionResult>> result(const std::string& label);
   Result<std::vector<StoredAnswer>> answers();
   // The mean duration of the last five times that each node ran, by label, in milliseconds.
   Result<std::vector<std::pair<std::string, std::uint64_t>>> durations();
+  Result<std::vector<std::pair<std::string, std::uint64_t>>> durations(std::span<const std::string> labels);
   // The last hundred runs are kept, and their nodes.
   Result<std::vector<RunRow>> runs(std::size_t newest);         // newest first
   Result<std::vector<RunNodeRow>> run_nodes(std::int64_t run);  // in the order in which they were recorded

@@ -64,6 +64,25 @@ bool take_file_digest(const Statement& statement, FileDigest& row) {
   return take(row.fast, statement.blob_at(7)) && (!row.has_strong || take(row.strong, statement.blob_at(8)));
 }
 
+bool take_essence(const Statement& statement, StoredResult& row) {
+  row.label = statement.text_at(0);
+  row.bytes = statement.blob_at(2);
+  return take(row.key, statement.blob_at(1));
+}
+
+using Duration = std::pair<std::string, std::uint64_t>;
+
+bool take_duration(const Statement& statement, Duration& row) {
+  std::uint64_t sum = 0;
+  std::uint64_t count = 0;
+  for (int column = 1; column <= 5 && !statement.is_null(column); ++column, ++count) {
+    sum += static_cast<std::uint64_t>(statement.number_at(column));
+  }
+  row.first = statement.text_at(0);
+  row.second = count == 0 ? 0 : sum / count;
+  return count > 0;
+}
+
 bool take_run_node(const Statement& statement, std::int64_t run, RunNodeRow& row) {
   const std::int64_t outcome = statement.number_at(1);
   if (outcome < 0 || static_cast<std::size_t>(outcome) >= outcome_count) return false;
@@ -79,10 +98,13 @@ bool take_run_node(const Statement& statement, std::int64_t run, RunNodeRow& row
 
 enum StateTables::Query : std::size_t {
   select_digests,
+  select_digest,
   select_results,
+  select_essence,
   select_result,
   select_answers,
   select_durations,
+  select_duration,
   select_runs,
   select_run_nodes,
   select_last_node,
@@ -107,10 +129,13 @@ namespace {
 
 constexpr std::string_view queries[] = {
     "SELECT path, kind, size, mtime_ns, ctime_ns, inode, device, fast, strong FROM file_digest",
+    "SELECT path, kind, size, mtime_ns, ctime_ns, inode, device, fast, strong FROM file_digest WHERE id = ?",
     "SELECT label, key, essence FROM result",
+    "SELECT label, key, essence FROM result WHERE id = ?",
     "SELECT label, key, essence, detail FROM result LEFT JOIN result_detail USING (id) WHERE id = ?",
     "SELECT question, fingerprint, answer FROM answer",
     "SELECT label, ms1, ms2, ms3, ms4, ms5 FROM duration",
+    "SELECT label, ms1, ms2, ms3, ms4, ms5 FROM duration WHERE id = ?",
     "SELECT id, started_ms, duration_ms, exit_code FROM run ORDER BY id DESC LIMIT ?",
     "SELECT label, outcome, key, duration_ms, reason FROM run_node WHERE id >= ? AND id < ? ORDER BY id",
     "SELECT max(id) FROM run_node WHERE id >= ? AND id < ?",
@@ -175,11 +200,7 @@ Result<std::vector<FileDigest>> StateTables::file_digests() {
 Result<std::vector<StoredResult>> StateTables::results() {
   const Result<Statement*> select = query(select_results);
   if (!select) return std::unexpected(select.error());
-  return all_rows<StoredResult>(**select, "result", [&](StoredResult& row) {
-    row.label = (*select)->text_at(0);
-    row.bytes = (*select)->blob_at(2);
-    return take(row.key, (*select)->blob_at(1));
-  });
+  return all_rows<StoredResult>(**select, "result", [&](StoredResult& row) { return take_essence(**select, row); });
 }
 
 Result<std::optional<ResultRow>> StateTables::result(std::string_view label) {
@@ -207,20 +228,44 @@ Result<std::vector<StoredAnswer>> StateTables::answers() {
   });
 }
 
-Result<std::vector<std::pair<std::string, std::uint64_t>>> StateTables::durations() {
+Result<std::vector<Duration>> StateTables::durations() {
   const Result<Statement*> select = query(select_durations);
   if (!select) return std::unexpected(select.error());
-  using Row = std::pair<std::string, std::uint64_t>;
-  return all_rows<Row>(**select, "duration", [&](Row& row) {
-    std::uint64_t sum = 0;
-    std::uint64_t count = 0;
-    for (int column = 1; column <= 5 && !(*select)->is_null(column); ++column, ++count) {
-      sum += static_cast<std::uint64_t>((*select)->number_at(column));
-    }
-    row.first = (*select)->text_at(0);
-    row.second = count == 0 ? 0 : sum / count;
-    return count > 0;
-  });
+  return all_rows<Duration>(**select, "duration", [&](Duration& row) { return take_duration(**select, row); });
+}
+
+// One look-up each: so many of a large table are read in less time than all of it.
+template <class Row>
+Result<std::vector<Row>> StateTables::rows_of(Query which, std::string_view table, std::span<const std::string> texts,
+                                              bool (*take_row)(const Statement&, Row&),
+                                              const std::string& (*text_of)(const Row&)) {
+  std::vector<Row> rows;
+  for (const std::string& text : texts) {
+    const Result<Statement*> select = query(which);
+    if (!select) return std::unexpected(select.error());
+    (*select)->number(key_of(text));
+    const Result<bool> found = (*select)->step();
+    if (!found) return std::unexpected(found.error());
+    if (!*found) continue;
+    if (!take_row(**select, rows.emplace_back())) return impossible_row(table);
+    if (text_of(rows.back()) != text) rows.pop_back();
+  }
+  return rows;
+}
+
+Result<std::vector<FileDigest>> StateTables::file_digests(std::span<const std::string> paths) {
+  return rows_of<FileDigest>(select_digest, "file_digest", paths, take_file_digest,
+                             [](const FileDigest& row) -> const std::string& { return row.path; });
+}
+
+Result<std::vector<StoredResult>> StateTables::results(std::span<const std::string> labels) {
+  return rows_of<StoredResult>(select_essence, "result", labels, take_essence,
+                               [](const StoredResult& row) -> const std::string& { return row.label; });
+}
+
+Result<std::vector<Duration>> StateTables::durations(std::span<const std::string> labels) {
+  return rows_of<Duration>(select_duration, "duration", labels, take_duration,
+                           [](const Duration& row) -> const std::string& { return row.first; });
 }
 
 Result<std::vector<RunRow>> StateTables::runs(std::size_t newest) {

@@ -48,10 +48,13 @@ class StateTables {
   static Result<std::unique_ptr<StateTables>> open(const std::string& path);
 
   Result<std::vector<FileDigest>> file_digests();
+  Result<std::vector<FileDigest>> file_digests(std::span<const std::string> paths);
   Result<std::vector<StoredResult>> results();
+  Result<std::vector<StoredResult>> results(std::span<const std::string> labels);
   Result<std::optional<ResultRow>> result(std::string_view label);
   Result<std::vector<StoredAnswer>> answers();
   Result<std::vector<std::pair<std::string, std::uint64_t>>> durations();
+  Result<std::vector<std::pair<std::string, std::uint64_t>>> durations(std::span<const std::string> labels);
   Result<std::vector<RunRow>> runs(std::size_t newest);
   Result<std::vector<RunNodeRow>> run_nodes(std::int64_t run);
   Result<std::vector<LookupCount>> lookups(std::size_t newest);
@@ -62,13 +65,16 @@ class StateTables {
 
  private:
   enum Query : std::size_t;
-  static constexpr std::size_t query_count = 23;
+  static constexpr std::size_t query_count = 26;
 
   explicit StateTables(Database database);
   Status set_up();
   Status create();
   Result<std::int64_t> migrate(std::int64_t version);
   Result<Statement*> query(Query which);
+  template <class Row>
+  Result<std::vector<Row>> rows_of(Query which, std::string_view table, std::span<const std::string> texts,
+                                   bool (*take_row)(const Statement&, Row&), const std::string& (*text_of)(const Row&));
   Status write_all(std::span<const StateRow> rows);
   Status write_row(const FileDigest& row);
   Status write_row(const ResultRow& row);

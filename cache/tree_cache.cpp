@@ -19,6 +19,8 @@ bool is_durable(std::int64_t ctime_ns, std::int64_t clock_ns) {
   return ctime_ns + (ctime_ns % second == 0 ? 2 * second : 0) < clock_ns;
 }
 
+thread_local std::uint32_t asker_of_thread = SourceTree::everybody;
+
 bool is_below(std::string_view path, std::string_view dir) {
   if (dir.empty()) return !path.empty() && path[0] != '/';
   return path.size() > dir.size() && path.starts_with(dir) && (path[dir.size()] == '/' || dir.back() == '/');
@@ -74,6 +76,7 @@ void TreeCache::Entry::drop_digests() {
 void TreeCache::Entry::forget() {
   if (target) {
     Entry followed = std::move(*target);
+    followed.asks = asks;
     *this = std::move(followed);
   }
   const bool keep = has_fast && durable;
@@ -95,6 +98,17 @@ void TreeCache::Entry::see(const FileStat& now) {
   known = Known::present;
 }
 
+void TreeCache::Shard::asked(Asks& asks_of_slot) {
+  if (asks_of_slot != 0 && asks[asks_of_slot - 1].asker == asker_of_thread) return;
+  asks.push_back({asker_of_thread, asks_of_slot});
+  asks_of_slot = static_cast<Asks>(asks.size());
+}
+
+void TreeCache::Shard::append_askers(Asks asks_of_slot, std::vector<std::uint32_t>& askers) const {
+  for (; asks_of_slot != 0; asks_of_slot = asks[asks_of_slot - 1].before)
+    askers.push_back(asks[asks_of_slot - 1].asker);
+}
+
 TreeCache::Directory& TreeCache::Shard::directory(std::string_view path) {
   const auto found = directories.find(path);
   return found != directories.end() ? found->second : directories[std::string(path)];
@@ -102,6 +116,10 @@ TreeCache::Directory& TreeCache::Shard::directory(std::string_view path) {
 
 TreeCache::TreeCache(Disk& disk, std::string root) : disk_(disk), root_(std::move(root)) {
   while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
+}
+
+std::uint32_t TreeCache::set_asker(std::uint32_t asker) {
+  return std::exchange(asker_of_thread, asker);
 }
 
 std::string TreeCache::absolute(std::string_view path) const {
@@ -195,6 +213,7 @@ Result<FileStat> TreeCache::stat(std::string_view path) {
   std::unique_lock lock(shard.mutex);
   Entry& entry = entry_of(shard, place);
   Claim<Entry> claim(shard, std::move(lock), entry);
+  if (accounting_) shard.asked(claim->asks);
   Status settled = settle(claim, key);
   if (!settled) return std::unexpected(std::move(settled.error()));
   return claim->stat;
@@ -206,6 +225,7 @@ Result<std::vector<DirEntry>> TreeCache::list(std::string_view path) {
   std::unique_lock lock(shard.mutex);
   Listing& listing = shard.directory(key).listing;
   Claim<Listing> claim(shard, std::move(lock), listing);
+  if (accounting_) shard.asked(claim->asks);
   if (!claim->names) {
     const std::int64_t clock_ns = accounting_ ? look_before_listing(claim, key) : 0;
     Result<std::vector<DirEntry>> names = claim.outside([&] { return disk_.list(absolute(key)); });
@@ -269,6 +289,7 @@ Result<ContentDigests> TreeCache::digest(std::string_view path, Want want) {
   std::unique_lock lock(shard.mutex);
   Entry& entry = entry_of(shard, place);
   Claim<Entry> claim(shard, std::move(lock), entry);
+  if (accounting_) shard.asked(claim->asks);
   Status settled = settle(claim, key);
   if (!settled) return std::unexpected(std::move(settled.error()));
   Entry* slot = &entry;
@@ -306,11 +327,22 @@ Result<FileStat> TreeCache::stat_following(std::string_view path, Use use) {
   const Followed look = {found.value_or(FileStat{}), found.has_value()};
   const std::lock_guard lock(followed_mutex_);
   const auto [known, added] = followed_.try_emplace(file, look);
-  if (!added && known->second != look) note(Account::young);
+  if (!added && !known->second.shows(look)) note(Account::young);
+  std::vector<std::uint32_t>& askers = known->second.askers;
+  if (askers.empty() || askers.back() != asker_of_thread) askers.push_back(asker_of_thread);
   return found;
 }
 
 // --- the account ---
+
+void TreeCache::forget_askers() {
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (Ask& ask : shard.asks) ask.asker = SourceTree::everybody;
+  }
+  const std::lock_guard lock(followed_mutex_);
+  for (auto& [path, look] : followed_) look.askers = {SourceTree::everybody};
+}
 
 void TreeCache::note(Account worse) {
   Account known = account_.load(std::memory_order_relaxed);
@@ -355,6 +387,13 @@ void TreeCache::account_for_link(std::string_view path) {
 TreeCache::Account TreeCache::account(const std::function<void(const SourceTree::Look&)>& each) const {
   Account account = account_.load(std::memory_order_relaxed);
   const auto is_young = [](const Entry& entry) { return entry.has_fast && !entry.durable; };
+  std::vector<std::uint32_t> askers;
+  const auto give = [&](const Place& place, bool followed, const FileStat* stat) {
+    std::ranges::sort(askers);
+    askers.erase(std::ranges::unique(askers).begin(), askers.end());
+    each({place.dir, place.name, followed, stat, askers});
+    askers.clear();
+  };
   for (const Shard& shard : shards_)
     for (const auto& [dir, directory] : shard.directories) {
       const std::string path = absolute(dir);
@@ -362,24 +401,27 @@ TreeCache::Account TreeCache::account(const std::function<void(const SourceTree:
         if (entry.known != Known::present && entry.known != Known::absent) continue;
         if (is_young(entry) || (entry.target && is_young(*entry.target))) account = std::max(account, Account::young);
         const bool present = entry.known == Known::present;
-        each({path, name.empty() ? std::string_view(".") : name, false, present ? &entry.stat : nullptr});
+        shard.append_askers(entry.asks, askers);
+        give({path, name.empty() ? std::string_view(".") : name}, false, present ? &entry.stat : nullptr);
       }
       if (directory.listing.known == Known::nothing) continue;
       const bool present = directory.listing.known == Known::present;
       const FileStat* const stat = present ? &directory.listing.before : nullptr;
+      shard.append_askers(directory.listing.asks, askers);
       // Of itself, unless it is none: then of its name, where nothing is or something else.
       const Place place = place_of(path);
       if (present && stat->type == FileType::directory)
-        each({path, ".", false, stat});
+        give({path, "."}, false, stat);
       else if (!place.name.empty())
-        each({place.dir, place.name, false, stat});
+        give(place, false, stat);
       else
         account = Account::unknown;
     }
   for (const auto& [path, look] : followed_) {
     const Place place = place_of(path);
     if (place.name.empty()) account = Account::unknown;
-    each({place.dir, place.name, true, look.present ? &look.stat : nullptr});
+    askers = look.askers;
+    give(place, true, look.present ? &look.stat : nullptr);
   }
   return account;
 }

@@ -44,6 +44,8 @@ class TreeCache {
 
   // See SourceTree. The looks stand in the entries; what is not settled about them is noted when it happens.
   void keep_account() { accounting_ = true; }
+  static std::uint32_t set_asker(std::uint32_t asker);  // of this thread; gives the one before
+  void forget_askers();
   void account_for_link(std::string_view path);  // its target is about to be read
   using Account = SourceTree::Account;
   [[nodiscard]] Account account(const std::function<void(const SourceTree::Look&)>& each) const;
@@ -58,6 +60,8 @@ class TreeCache {
     absent,
     present,
   };
+  // Who asked, as a list that ends with the first: the place of the last in Shard::asks, counted from 1.
+  using Asks = std::uint32_t;
   struct Entry {
     FileStat stat;
     FastDigest fast;
@@ -68,6 +72,7 @@ class TreeCache {
     bool durable = false;  // the digests hold for as long as the stat stays the same
     bool claimed = false;
     bool forgotten = false;  // while it was claimed
+    Asks asks = 0;
 
     void forget();
     void see(const FileStat& now);
@@ -79,6 +84,7 @@ class TreeCache {
     Known known = Known::nothing;
     bool claimed = false;
     bool forgotten = false;
+    Asks asks = 0;
 
     void forget() {
       names.reset();
@@ -93,13 +99,20 @@ class TreeCache {
     std::unordered_map<std::string, Entry, NameHash, std::equal_to<>> entries;  // none is ever erased
     Listing listing;
   };
+  struct Ask {
+    std::uint32_t asker;
+    Asks before;
+  };
   struct Shard {
     std::mutex mutex;
     std::condition_variable released;
     std::size_t waiting = 0;
     std::map<std::string, Directory, std::less<>> directories;  // sorted: what is below a path is one range
     std::vector<FileDigest> fresh;
+    std::vector<Ask> asks;
 
+    void asked(Asks& asks_of_slot);
+    void append_askers(Asks asks_of_slot, std::vector<std::uint32_t>& askers) const;
     Directory& directory(std::string_view path);
   };
   struct Place {  // of an entry
@@ -127,7 +140,8 @@ class TreeCache {
   struct Followed {
     FileStat stat;
     bool present = false;
-    friend bool operator==(const Followed&, const Followed&) = default;
+    std::vector<std::uint32_t> askers = {};
+    [[nodiscard]] bool shows(const Followed& other) const { return stat == other.stat && present == other.present; }
   };
 
   Disk& disk_;

@@ -414,6 +414,7 @@ void redact(const RunState& state, Decision& decision) {
 }
 
 Decision decide(RunState& state, NodeId id) {
+  const SourceTree::AskedFor node(static_cast<std::uint32_t>(index_of(id)));
   Decision decision;
   if (skip_for_dependencies(state, id, decision)) return decision;
   Resolver resolver(state, id);

@@ -56,6 +56,7 @@ struct Expectation {
   const std::vector<bool>& wanted;                // by node: it belongs to the run
   const std::vector<std::uint64_t>& expected_ms;  // by node: the recorded duration, 0 when unknown
   unsigned jobs = 1;
+  std::size_t settled = 0;  // nodes of the run that are known to be unchanged; nothing else is told of them
 };
 
 class EventListener {

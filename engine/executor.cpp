@@ -36,9 +36,11 @@ class Schedule {
         slots_(graph, pools, std::max(1u, options.jobs)),
         open_(std::make_unique<std::atomic<std::uint32_t>[]>(graph.size())),
         tasks_(std::max(1u, options.jobs)) {
-    for (std::size_t i = 0; i < graph.size(); ++i)
-      open_[i].store(static_cast<std::uint32_t>(graph.dependencies(static_cast<NodeId>(i)).size()),
-                     std::memory_order_relaxed);
+    for (std::size_t i = 0; i < graph.size(); ++i) {
+      const auto open = std::ranges::count_if(graph.dependencies(static_cast<NodeId>(i)),
+                                              [&](NodeId before) { return wanted[index_of(before)]; });
+      open_[i].store(static_cast<std::uint32_t>(open), std::memory_order_relaxed);
+    }
   }
 
   void run() {

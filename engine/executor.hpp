@@ -22,7 +22,7 @@ struct ExecutorOptions {
 };
 
 // `body` is called exactly once for each node of `wanted`, on any thread, after the bodies of all its dependencies have
-// returned. It must not throw. All members of `wanted` must have their dependencies in `wanted`.
+// returned, as far as these are in `wanted`: others are done. It must not throw.
 void execute(const Graph& graph, const std::vector<Pool>& pools, const std::vector<bool>& wanted,
              const ExecutorOptions& options, const std::function<void(NodeId)>& body);
 

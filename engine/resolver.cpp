@@ -75,17 +75,24 @@ Result<Tool> Resolver::tool(const std::string& name) {
   return found;
 }
 
+void Resolver::add_foreign_outputs(std::vector<std::string>& outputs) const {
+  const std::vector<bool> upstream = state_.graph.closure({&id_, 1});
+  for (std::size_t i = 0; i < state_.graph.size(); ++i) {
+    if (upstream[i] && i != index_of(id_)) continue;
+    const Node& node = state_.graph.node(static_cast<NodeId>(i));
+    for (const OutputSpec& output : node.outputs)
+      if (!is_private_output(output.path)) outputs.push_back(output.path);
+    for (const OutputSpec& depfile : node.depfiles) outputs.push_back(depfile.path);
+  }
+}
+
 std::span<const std::string> Resolver::foreign_outputs() {
   if (!foreign_outputs_) {
-    const std::vector<bool> upstream = state_.graph.closure({&id_, 1});
     foreign_outputs_.emplace();
-    for (std::size_t i = 0; i < state_.graph.size(); ++i) {
-      if (upstream[i] && i != index_of(id_)) continue;
-      const Node& node = state_.graph.node(static_cast<NodeId>(i));
-      for (const OutputSpec& output : node.outputs)
-        if (!is_private_output(output.path)) foreign_outputs_->push_back(output.path);
-      for (const OutputSpec& depfile : node.depfiles) foreign_outputs_->push_back(depfile.path);
-    }
+    if (state_.around != nullptr)
+      state_.around->add_foreign_outputs(id_, *foreign_outputs_);
+    else
+      add_foreign_outputs(*foreign_outputs_);
     std::sort(foreign_outputs_->begin(), foreign_outputs_->end());
   }
   return *foreign_outputs_;

@@ -33,6 +33,7 @@ class Resolver final : public ResolveContext {
   [[nodiscard]] const std::optional<Error>& missing_value() const { return missing_; }
 
  private:
+  void add_foreign_outputs(std::vector<std::string>& outputs) const;
   std::string reference_value(const Reference& reference, std::string_view dir);
 
   RunState& state_;

@@ -44,9 +44,14 @@ std::unordered_map<std::string, StoredResult> recorded_results(StateDb& db, Even
   return by_label;
 }
 
-std::vector<std::uint64_t> expected_durations(const Graph& graph, StateDb& db) {
+// Those of a part are asked for one by one.
+std::vector<std::uint64_t> expected_durations(const Graph& graph, const std::vector<bool>& wanted, bool part,
+                                              StateDb& db) {
   std::vector<std::uint64_t> expected(graph.size(), 0);
-  if (const auto durations = db.durations())
+  std::vector<std::string> labels;
+  for (std::size_t i = 0; part && i < graph.size(); ++i)
+    if (wanted[i]) labels.push_back(graph.node(static_cast<NodeId>(i)).label);
+  if (const auto durations = part ? db.durations(labels) : db.durations())
     for (const auto& [label, milliseconds] : *durations)
       if (NodeId id{}; graph.find(label, id)) expected[index_of(id)] = std::max<std::uint64_t>(milliseconds, 1);
   return expected;
@@ -84,6 +89,12 @@ class Tally {
     return counts;
   }
 
+  // Nodes that are unchanged, and of which nothing is to be said.
+  void add_unchanged(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    summary_.counts[static_cast<std::size_t>(Outcome::unchanged)] += count;
+  }
+
   RunSummary finish(bool interrupted) {
     const std::lock_guard lock(mutex_);
     const auto waiting = summary_.counts[static_cast<std::size_t>(Outcome::waiting)];
@@ -108,13 +119,26 @@ std::int64_t now_ms() {
       .count();
 }
 
+std::vector<std::string> secret_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes()) names.insert(names.end(), node.secret_env.begin(), node.secret_env.end());
+  return names;
+}
+
+Redactor values_of(const std::vector<std::string>& names, const Environment& environment) {
+  std::vector<EnvVar> secrets;
+  for (const std::string& name : names)
+    if (auto value = environment.get(name)) secrets.push_back({name, std::move(*value), EnvClass::secret});
+  return Redactor(secrets);
+}
+
 // The parts of a run state that live as long as one run.
 struct Stage {
-  Stage(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
-        const RunOptions& options, ResultCache::Use use, EventListener& events)
+  Stage(Workspace& workspace, const PlannedPipeline& planned, RunScope scope, const RunOptions& options,
+        ResultCache::Use use, EventListener& events)
       : cache(workspace, planned.pipeline.cache, planned.pipeline.name, use),
         executables(workspace.environment().path()),
-        secrets(secrets_of(planned.graph, workspace.environment())),
+        secrets(values_of(scope.secrets, workspace.environment())),
         state{.pipeline = planned.pipeline,
               .graph = planned.graph,
               .tree = workspace.tree(),
@@ -133,12 +157,10 @@ struct Stage {
               .began_ns = workspace.disk().latest_stamp_ns(),
               .scratch_root = workspace.state_dir() + "/tmp",
               .platform = platform_of_machine(),
-              .recorded = recorded_results(workspace.db(), events),
+              .recorded = std::move(scope.recorded),
               .forced = std::vector<bool>(planned.graph.size(), false),
-              .finished = std::vector<FinishedNode>(planned.graph.size())} {
-    if (options.force)
-      for (const NodeId id : selected) state.forced[index_of(id)] = true;
-  }
+              .finished = std::move(scope.found),
+              .around = scope.around} {}
 
   ResultCache cache;
   Executables executables;
@@ -178,14 +200,20 @@ void check_cache(Workspace& workspace, CacheSettings& settings, Diagnostics& dia
 }  // namespace
 
 Redactor secrets_of(const Graph& graph, const Environment& environment) {
-  std::vector<EnvVar> secrets;
-  for (const Node& node : graph.nodes())
-    for (const std::string& name : node.secret_env)
-      if (auto value = environment.get(name)) secrets.push_back({name, std::move(*value), EnvClass::secret});
-  return Redactor(secrets);
+  return values_of(secret_names(graph), environment);
 }
 
 namespace {
+
+RunScope whole_scope(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
+                     EventListener& events) {
+  RunScope scope{.decide = planned.graph.closure(selected),
+                 .found = std::vector<FinishedNode>(planned.graph.size()),
+                 .recorded = recorded_results(workspace.db(), events),
+                 .secrets = secret_names(planned.graph)};
+  scope.nodes = static_cast<std::size_t>(std::ranges::count(scope.decide, true));
+  return scope;
+}
 
 constexpr std::size_t at_once = 256;  // targets of one turn of a loop
 
@@ -195,8 +223,10 @@ std::vector<Node> plan_nodes(const Pipeline& pipeline, SourceTree& tree, const L
   std::vector<Diagnostics> found((nodes.size() + at_once - 1) / at_once);
   loop(found.size(), [&](std::size_t turn) {
     PlanContext context{pipeline, tree, found[turn]};
-    for (std::size_t i = turn * at_once; i < std::min((turn + 1) * at_once, nodes.size()); ++i)
+    for (std::size_t i = turn * at_once; i < std::min((turn + 1) * at_once, nodes.size()); ++i) {
+      const SourceTree::AskedFor node(static_cast<std::uint32_t>(i));
       nodes[i] = plan_node(pipeline.targets[i], static_cast<std::uint32_t>(i), context);
+    }
   });
   for (Diagnostics& findings : found) diagnostics.append(std::move(findings));
   return nodes;
@@ -232,23 +262,30 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
   return planned;
 }
 
-RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
-                        const RunOptions& options, const StopSignal& stop, EventListener& events) {
+namespace {
+
+RunSummary run_scope(Workspace& workspace, const PlannedPipeline& planned, RunScope scope,
+                     const std::vector<NodeId>& forced, const RunOptions& options, const StopSignal& stop,
+                     EventListener& events) {
   const auto started = std::chrono::steady_clock::now();
   const std::int64_t started_ms = now_ms();
-  Stage stage(workspace, planned, selected, options, ResultCache::Use::keep, events);
+  const std::vector<bool> wanted = scope.decide;
+  const std::size_t count = scope.nodes;
+  const auto settled = count - static_cast<std::size_t>(std::ranges::count(wanted, true));
+  const bool part = scope.around != nullptr;
+  Stage stage(workspace, planned, std::move(scope), options, ResultCache::Use::keep, events);
   RunState& state = stage.state;
+  for (const NodeId id : forced) state.forced[index_of(id)] = true;
   StateDb& db = workspace.db();
   const std::int64_t run = db.begin_run(started_ms).value_or(0);
-  const std::vector<bool> wanted = planned.graph.closure(selected);
-  const std::size_t count = static_cast<std::size_t>(std::count(wanted.begin(), wanted.end(), true));
-  const std::vector<std::uint64_t> expected_ms = expected_durations(planned.graph, db);
-  events.run_expected({.wanted = wanted, .expected_ms = expected_ms, .jobs = options.jobs});
+  const std::vector<std::uint64_t> expected_ms = expected_durations(planned.graph, wanted, part, db);
+  events.run_expected({.wanted = wanted, .expected_ms = expected_ms, .jobs = options.jobs, .settled = settled});
   events.run_started(run, count);
   if (const std::string damage = db.take_warning(); !damage.empty()) events.warning(damage);
   if (state.journal != nullptr) name_leftovers(state, *state.journal, options.unfinished);
 
   Tally tally(options.keep_going);
+  tally.add_unchanged(settled);
   const auto body = [&](NodeId id) {
     const Node& node = planned.graph.node(id);
     NodeReport report;
@@ -284,6 +321,19 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
   return summary;
 }
 
+}  // namespace
+
+RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
+                        const RunOptions& options, const StopSignal& stop, EventListener& events) {
+  return run_scope(workspace, planned, whole_scope(workspace, planned, selected, events),
+                   options.force ? selected : std::vector<NodeId>(), options, stop, events);
+}
+
+RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, RunScope scope, const RunOptions& options,
+                        const StopSignal& stop, EventListener& events) {
+  return run_scope(workspace, planned, std::move(scope), {}, options, stop, events);
+}
+
 namespace {
 
 // A node that never ran here is compared with its last action anywhere, as far as the caches know it.
@@ -299,32 +349,40 @@ void compare_with_elsewhere(RunState& state, const std::string& label, Decision&
 
 }  // namespace
 
-std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected) {
+bool is_unchanged(Workspace& workspace, const PlannedPipeline& planned, RunScope scope) {
   SilentListener nobody;
   const RunOptions options;
-  Stage stage(workspace, planned, selected, options, ResultCache::Use::look, nobody);
+  const std::vector<bool> wanted = scope.decide;
+  Stage stage(workspace, planned, std::move(scope), options, ResultCache::Use::look, nobody);
   RunState& state = stage.state;
-  const std::vector<bool> wanted = planned.graph.closure(selected);
-  std::size_t count = 0;
   for (const NodeId id : planned.graph.order()) {
     if (!wanted[index_of(id)]) continue;
     Decision decision = decide(state, id);
-    if (decision.next != Next::nothing) return 0;
+    if (decision.next != Next::nothing) return false;
     FinishedNode& finished = state.finished[index_of(id)];
     finished.outcome = Outcome::unchanged;
     finished.key = decision.key;
     finished.result = std::move(decision.result);
-    ++count;
   }
-  return count;
+  return true;
+}
+
+std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected) {
+  SilentListener nobody;
+  RunScope scope = whole_scope(workspace, planned, selected, nobody);
+  const std::size_t count = scope.nodes;
+  return is_unchanged(workspace, planned, std::move(scope)) ? count : 0;
 }
 
 std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& planned,
                                const std::vector<NodeId>& selected, const RunOptions& options) {
   SilentListener nobody;
-  Stage stage(workspace, planned, selected, options, ResultCache::Use::look, nobody);
+  RunScope scope = whole_scope(workspace, planned, selected, nobody);
+  const std::vector<bool> wanted = scope.decide;
+  Stage stage(workspace, planned, std::move(scope), options, ResultCache::Use::look, nobody);
   RunState& state = stage.state;
-  const std::vector<bool> wanted = planned.graph.closure(selected);
+  if (options.force)
+    for (const NodeId id : selected) state.forced[index_of(id)] = true;
   std::vector<Forecast> forecasts;
   std::vector<std::string> after(planned.graph.size());
   for (const NodeId id : planned.graph.order()) {

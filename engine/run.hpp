@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/decision.hpp"
@@ -35,14 +36,28 @@ class StopSignal {
   [[nodiscard]] virtual bool requested() const = 0;
 };
 
+// What a run is about, when it is not a whole graph: engine/change.hpp.
+struct RunScope {
+  std::vector<bool> decide;                                // by node
+  std::vector<FinishedNode> found;                         // by node: how those that are not decided came out before
+  std::unordered_map<std::string, StoredResult> recorded;  // by label
+  std::vector<std::string> secrets;                        // variables that are secrets of some node
+  const Surroundings* around = nullptr;
+  std::size_t nodes = 0;  // that the run counts; those that are not decided are unchanged
+};
+
 // Runs `selected` and all that they depend on. The summary's exit code is 0, 1, 4, 5 or 130.
 RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected,
                         const RunOptions& options, const StopSignal& stop, EventListener& events);
+// Runs the nodes that `scope` decides.
+RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, RunScope scope, const RunOptions& options,
+                        const StopSignal& stop, EventListener& events);
 
 // Whether a run of `selected` would find every node unchanged, by the same decisions. Runs nothing; ends at the first
 // node that is not. The number of nodes then, 0 otherwise.
 [[nodiscard]] std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned,
                                           const std::vector<NodeId>& selected);
+[[nodiscard]] bool is_unchanged(Workspace& workspace, const PlannedPipeline& planned, RunScope scope);
 
 // What `why` and `run --dry-run` show of a node: its decision, with the nodes before it as they were recorded.
 struct Forecast {

@@ -45,6 +45,14 @@ struct FinishedNode {
   }
 };
 
+// What a run over a part of a graph has to know of the rest. Thread rule: any thread.
+class Surroundings {
+ public:
+  virtual ~Surroundings() = default;
+  // Outputs and depfiles, but for those of the nodes that `id` depends on; its own too. Any order.
+  virtual void add_foreign_outputs(NodeId id, std::vector<std::string>& outputs) const = 0;
+};
+
 struct RunState {
   const Pipeline& pipeline;
   const Graph& graph;
@@ -67,6 +75,7 @@ struct RunState {
   std::unordered_map<std::string, StoredResult> recorded;  // by label: the last successful results
   std::vector<bool> forced;                                // by node: runs whatever is recorded
   std::vector<FinishedNode> finished;                      // by node
+  const Surroundings* around = nullptr;                    // null: the graph is all there is
   // Nothing will run, only fields of keys are wanted: conditions are not asked, tools and named inputs may be missing.
   bool comparing = false;
 };

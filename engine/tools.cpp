@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "cache/hash.hpp"
@@ -78,6 +79,7 @@ Result<Tool> Tools::find(const std::string& name, const std::string& path_variab
     const std::lock_guard lock(mutex_);
     if (const auto found = found_.find(key); found != found_.end()) return found->second;
   }
+  const SourceTree::AskedFor everybody(SourceTree::everybody);  // who gets it from memory does not look
   const std::string path = find_executable(tree_, name, path_variable, "");
   if (path.empty()) return fail(ErrorKind::tool_missing, fmt::format("`{}` is not in PATH", name));
   Result<Tool> tool = identify(name, path);
@@ -108,9 +110,12 @@ std::string Tools::first_line(const std::string& path) {
 std::vector<Tool> Tools::interpreters(const std::string& name, const std::string& path,
                                       const std::string& path_variable) {
   const std::string key = memo_key({name, path, path_variable});
-  {
+  const bool may_change = path.starts_with(tree_.root() + "/");
+  std::optional<SourceTree::AskedFor> everybody;
+  if (!may_change) {
     const std::lock_guard lock(mutex_);
     if (const auto known = interpreters_.find(key); known != interpreters_.end()) return known->second;
+    everybody.emplace(SourceTree::everybody);
   }
   std::vector<Tool> tools;
   const auto add = [&](Result<Tool> tool) {
@@ -132,7 +137,7 @@ std::vector<Tool> Tools::interpreters(const std::string& name, const std::string
     script = find_executable(tree_, program, path_variable, tree_.root());
     if (script.empty() || !add(identify(fmt::format("{} of {}", name_of(program), name), script))) break;
   }
-  if (!path.starts_with(tree_.root() + "/")) {
+  if (!may_change) {
     const std::lock_guard lock(mutex_);
     interpreters_.emplace(key, tools);
   }

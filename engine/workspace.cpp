@@ -7,7 +7,8 @@
 
 namespace trilock {
 
-Workspace::Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner)
+Workspace::Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner,
+                     Recall recall)
     : root_(std::move(root)),
       state_dir_(state_directory(root_, environment.get("TRILOCK_STATE_DIR"))),
       environment_(std::move(environment)),
@@ -17,14 +18,22 @@ Workspace::Workspace(std::string root, Environment environment, Disk& disk, Stat
       tree_(disk, root_),
       questions_(tree_, runner, environment_),
       tools_(tree_) {
-  if (auto digests = db.file_digests()) tree_.remember(std::move(*digests));
+  if (recall == Recall::all) recall_all();
   if (auto answers = db.answers()) {
     tools_.remember(*answers);
     questions_.remember(std::move(*answers));
   }
 }
 
-Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning) {
+void Workspace::recall(std::span<const std::string> paths) {
+  if (auto digests = db_->file_digests(paths)) tree_.remember(std::move(*digests));
+}
+
+void Workspace::recall_all() {
+  if (auto digests = db_->file_digests()) tree_.remember(std::move(*digests));
+}
+
+Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning, Recall recall) {
   Environment environment = Environment::of_process();
   const std::string state_dir = state_directory(root, environment.get("TRILOCK_STATE_DIR"));
   const Brands brands = new_brands();
@@ -43,8 +52,8 @@ Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state
     return fail_errno(fmt::format("cannot write to `{}`", state_dir), errno);
   if (!db) return std::unexpected(db.error());
   parts.db = std::move(*db);
-  auto workspace =
-      std::make_unique<Workspace>(std::move(root), std::move(environment), *parts.disk, *parts.db, *parts.runner);
+  auto workspace = std::make_unique<Workspace>(std::move(root), std::move(environment), *parts.disk, *parts.db,
+                                               *parts.runner, recall);
   workspace->owned_ = std::move(parts);
   return workspace;
 }

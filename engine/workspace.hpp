@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "cache/disk.hpp"
@@ -25,10 +26,20 @@ class Workspace {
     use,   // read what is there; nothing is made on disk
     make,  // make `.trilock/` where it is missing
   };
+  enum class Recall : std::uint8_t {
+    all,   // what earlier runs knew of files
+    some,  // what `recall` asks for
+  };
   // `root` is absolute. `warning` receives what the user should know of the state database.
-  static Result<std::unique_ptr<Workspace>> open(std::string root, State state, std::string& warning);
+  static Result<std::unique_ptr<Workspace>> open(std::string root, State state, std::string& warning,
+                                                 Recall recall = Recall::all);
   // Over parts that outlive it: how tests run whole builds in memory.
-  Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner);
+  Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner,
+            Recall recall = Recall::all);
+
+  // What earlier runs knew of these files, as the source tree names them, or of all. Before they are looked at.
+  void recall(std::span<const std::string> paths);
+  void recall_all();
 
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] const std::string& state_dir() const { return state_dir_; }

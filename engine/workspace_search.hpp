@@ -17,6 +17,8 @@ namespace trilock {
 // The snapshot that a run leaves when there is nothing left to do (cache/snapshot.hpp). A run that owns the workspace
 // takes it away before it does anything else.
 [[nodiscard]] std::string snapshot_file(const std::string& state_directory);
+// What belongs to it (cache/graph_index.hpp).
+[[nodiscard]] std::string graph_file(const std::string& state_directory);
 
 // The file of this process; "" when it is not known.
 [[nodiscard]] std::string own_file();

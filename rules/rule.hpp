@@ -108,6 +108,9 @@ class Rule {
   // Keys of which a node has exactly one, for `trilock schema`; `plan` reports what breaks it.
   [[nodiscard]] virtual std::span<const std::string_view> one_of() const { return {}; }
 
+  // Whether planning a node looks at targets beyond those that it refers to.
+  [[nodiscard]] virtual bool looks_at_all_targets() const { return false; }
+
   // Completes a node whose common keys have been read (see plan_node). Keys and types of the table have been checked
   // already. Reports what is wrong with the user's files; reads through the tree; runs nothing.
   virtual void plan(const Target& target, PlanContext& context, Node& node) const = 0;

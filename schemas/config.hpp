@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -61,5 +63,28 @@ struct TomlReading {
 // The document must be UTF-8; `source` must already be in `sources`. What comes out does not depend on `reading`.
 [[nodiscard]] ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& diagnostics,
                                     const TomlReading& reading = {});
+
+// --- a document in parts ---
+
+// From the start of the document, or from a line that is a header `[a.b]`, to the next such line or to the end.
+struct TomlStretch {
+  std::size_t begin = 0;  // bytes
+  std::size_t end = 0;
+  std::uint32_t lines_before = 0;
+};
+
+struct TomlPiece {
+  TomlStretch where;
+  // "a.b" when all of the piece is that table, with what stands below it.
+  std::string_view title;
+};
+
+// The whole document, cut wherever it can be; empty when it has a fault. Reads no values.
+[[nodiscard]] std::vector<TomlPiece> toml_pieces(std::string_view text);
+
+// Some of these, in their order: what `read_toml` gives without the tables of the others. Empty when one of them has an
+// error, or may mean something else together with the others than it does by itself.
+[[nodiscard]] std::optional<ConfigTable> read_toml_parts(std::span<const TomlStretch> parts, SourceId source,
+                                                         const SourceMap& sources, const Loop& loop);
 
 }  // namespace trilock

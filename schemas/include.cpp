@@ -15,8 +15,8 @@ struct Wanted {
 
 class Reader {
  public:
-  Reader(PipelineWorld& world, SourceMap& sources, Findings& findings)
-      : world_(world), sources_(sources), findings_(findings) {}
+  Reader(const TableChoice* choice, PipelineWorld& world, SourceMap& sources, Findings& findings)
+      : choice_(choice), world_(world), sources_(sources), findings_(findings) {}
 
   std::vector<PipelineFile> read(const std::string& root) {
     std::vector<Wanted> open = {{root, {}}};
@@ -41,12 +41,23 @@ class Reader {
       return {};
     }
     PipelineFile file{sources_.add(wanted.path, std::move(*text)), wanted.path, {}};
-    Diagnostics syntax;
-    file.table = read_toml(file.source, sources_, syntax, {.loop = world_.loop()});
-    findings_.absorb(syntax);
+    read(file);
     std::vector<Wanted> more = take_includes(file);
     files_.push_back(std::move(file));
     return more;
+  }
+
+  void read(PipelineFile& file) {
+    Diagnostics syntax;
+    if (choice_ == nullptr) {
+      file.table = read_toml(file.source, sources_, syntax, {.loop = world_.loop()});
+    } else if (auto some = read_toml_parts(choice_->parts(file.path, sources_.text(file.source)), file.source, sources_,
+                                           world_.loop())) {
+      file.table = *std::move(some);
+    } else {
+      syntax.error({file.source}, "the file cannot be read in parts");
+    }
+    findings_.absorb(syntax);
   }
 
   std::vector<Wanted> take_includes(PipelineFile& file) {
@@ -95,6 +106,7 @@ class Reader {
     for (std::string& match : *matches) more.push_back({std::move(match), place});
   }
 
+  const TableChoice* choice_;
   PipelineWorld& world_;
   SourceMap& sources_;
   Findings& findings_;
@@ -104,10 +116,10 @@ class Reader {
 
 }  // namespace
 
-std::vector<PipelineFile> read_pipeline_files(const std::string& root, PipelineWorld& world, SourceMap& sources,
-                                              Findings& findings) {
+std::vector<PipelineFile> read_pipeline_files(const std::string& root, const TableChoice* choice, PipelineWorld& world,
+                                              SourceMap& sources, Findings& findings) {
   std::string path = path_beside("", root);
-  return Reader(world, sources, findings).read(path.empty() ? root : path);
+  return Reader(choice, world, sources, findings).read(path.empty() ? root : path);
 }
 
 std::string path_beside(std::string_view file, std::string_view path) {

@@ -18,9 +18,11 @@ struct PipelineFile {
 };
 
 // Reads the root file and, depth first, what each file includes; the root comes first. Patterns are relative to the
-// file that has them. A file that is reached twice, through a cycle too, is read once.
-[[nodiscard]] std::vector<PipelineFile> read_pipeline_files(const std::string& root, PipelineWorld& world,
-                                                            SourceMap& sources, Findings& findings);
+// file that has them. A file that is reached twice, through a cycle too, is read once. Only the tables of `choice`,
+// when it is not null.
+[[nodiscard]] std::vector<PipelineFile> read_pipeline_files(const std::string& root, const TableChoice* choice,
+                                                            PipelineWorld& world, SourceMap& sources,
+                                                            Findings& findings);
 
 // `path` joined to the directory of `file` and freed of `.`, `..` and double slashes; "" when it leaves the workspace
 // or is absolute.

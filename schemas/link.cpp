@@ -216,10 +216,11 @@ class Linker {
 
 }  // namespace
 
-void link_targets(std::span<const ExpandedTable> tables, std::span<const RuleKeys> rules, std::vector<Target>& targets,
-                  Findings& findings) {
+void link_targets(std::span<const ExpandedTable> tables, std::span<const RuleKeys> rules, const TableChoice* choice,
+                  std::vector<Target>& targets, Findings& findings) {
   Linker linker(tables, rules, targets, findings);
-  for (const ExpandedTable& table : tables) linker.link(table);
+  for (const ExpandedTable& table : tables)
+    if (choice == nullptr || choice->links(table.title)) linker.link(table);
 }
 
 }  // namespace trilock

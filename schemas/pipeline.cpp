@@ -138,7 +138,7 @@ Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rul
   Pipeline pipeline;
   Findings findings(diagnostics);
   const std::size_t errors_before = diagnostics.error_count();
-  std::vector<PipelineFile> files = read_pipeline_files(options.path, world, sources, findings);
+  std::vector<PipelineFile> files = read_pipeline_files(options.path, options.choice, world, sources, findings);
   const bool all_read = diagnostics.error_count() == errors_before;
 
   Variables variables(world, rules, sources, findings);
@@ -157,7 +157,7 @@ Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rul
       const ConfigTable& defaults = declared.defaults[table.rule];
       tables.push_back(expand_table(std::move(table), defaults, rules, variables, sources, findings, pipeline.targets));
     }
-    link_targets(tables, rules, pipeline.targets, findings);
+    link_targets(tables, rules, options.choice, pipeline.targets, findings);
     check_targets(tables, pipeline, keys, findings);
     evaluate_for_templates(pipeline.targets, variables, world);
     pipeline.vars = variables.resolved();

@@ -81,9 +81,20 @@ struct RuleKeys {
   std::span<const std::string_view> one_of = {};  // keys of which a node has exactly one; the rule checks it
 };
 
+// Which tables of nodes a pipeline is loaded with, by somebody who knows all of it from before and wants to see some.
+class TableChoice {
+ public:
+  virtual ~TableChoice() = default;
+  // What is to be read of a file, in its order. Without tables of nodes it must be the whole file.
+  [[nodiscard]] virtual std::vector<TomlStretch> parts(std::string_view path, std::string_view text) const = 0;
+  // Whether references of a table, "rule.name", are linked. Those of others may lead to tables that are not read.
+  [[nodiscard]] virtual bool links(std::string_view title) const = 0;
+};
+
 struct LoadOptions {
   std::string path = "trilock.toml";                               // relative to the workspace
   std::vector<std::pair<std::string, std::string>> var_overrides;  // --var and --var-file, later wins
+  const TableChoice* choice = nullptr;                             // null: all of them
 };
 
 // Reads the file and what it includes, resolves variables, merges defaults, expands matrices, interpolates, and

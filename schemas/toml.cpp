@@ -118,34 +118,51 @@ void report(const SyntaxError& error, SourceId source, Diagnostics& diagnostics)
   diagnostics.error({source, error.line, error.column, error.length}, "invalid TOML: " + error.message, error.help);
 }
 
-// Empty when a part has an error, or is not a document of its own after all: then the whole is read for what it says.
 // A part is small enough for its tables of the library to stay in the processor's caches until they are gone.
-std::optional<ConfigTable> read_parts(const TomlScan& scan, SourceId source, const SourceMap& sources,
-                                      const Loop& loop) {
-  const std::string_view text = sources.text(source);
-  const std::vector<TomlPart>& parts = scan.parts;
+std::optional<ConfigTable> read_part(const TomlStretch& part, SourceId source, const SourceMap& sources) {
+  const std::string_view text = sources.text(source).substr(part.begin, part.end - part.begin);
+  if (std::optional<ConfigTable> plain = read_plain_toml(text, source, part.lines_before)) return plain;
+  const toml::parse_result result = toml::parse(text);
+  if (!result) return std::nullopt;
+  return Converter(source, sources, part.lines_before).table(result.table());
+}
+
+std::vector<TomlStretch> stretches_of(const TomlScan& scan, std::size_t end) {
+  std::vector<TomlStretch> stretches;
+  for (const TomlPart& part : scan.parts) {
+    if (!stretches.empty()) stretches.back().end = part.begin;
+    stretches.push_back({part.begin, end, part.lines_before});
+  }
+  return stretches;
+}
+
+}  // namespace
+
+std::optional<ConfigTable> read_toml_parts(std::span<const TomlStretch> parts, SourceId source,
+                                           const SourceMap& sources, const Loop& loop) {
   std::vector<ConfigTable> tables(parts.size());
   std::atomic<bool> broken = false;
   loop(parts.size(), [&](std::size_t i) {
     if (broken.load(std::memory_order_relaxed)) return;
-    const std::size_t end = i + 1 < parts.size() ? parts[i + 1].begin : text.size();
-    const std::string_view part = text.substr(parts[i].begin, end - parts[i].begin);
-    if (std::optional<ConfigTable> plain = read_plain_toml(part, source, parts[i].lines_before)) {
-      tables[i] = *std::move(plain);
-      return;
-    }
-    const toml::parse_result result = toml::parse(part);
-    if (result) {
-      tables[i] = Converter(source, sources, parts[i].lines_before).table(result.table());
-    } else {
+    if (std::optional<ConfigTable> table = read_part(parts[i], source, sources))
+      tables[i] = *std::move(table);
+    else
       broken.store(true, std::memory_order_relaxed);
-    }
   });
   if (broken.load()) return std::nullopt;
   return join_toml_parts(std::move(tables), sources);
 }
 
-}  // namespace
+std::vector<TomlPiece> toml_pieces(std::string_view text) {
+  const TomlScan scan = scan_toml(text, 1);
+  std::vector<TomlPiece> pieces;
+  if (scan.not_text || scan.barrier || scan.unclosed) return pieces;
+  for (const TomlPart& part : scan.parts) {
+    if (!pieces.empty()) pieces.back().where.end = part.begin;
+    pieces.push_back({{part.begin, text.size(), part.lines_before}, part.title});
+  }
+  return pieces;
+}
 
 ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& diagnostics, const TomlReading& reading) {
   const TomlScan scan = scan_toml(sources.text(source), reading.part_bytes);
@@ -154,7 +171,8 @@ ConfigTable read_toml(SourceId source, const SourceMap& sources, Diagnostics& di
     return {};
   }
   if (!scan.barrier && scan.parts.size() > 1)
-    if (std::optional<ConfigTable> joined = read_parts(scan, source, sources, reading.loop)) return *std::move(joined);
+    if (auto joined = read_toml_parts(stretches_of(scan, sources.text(source).size()), source, sources, reading.loop))
+      return *std::move(joined);
 
   const toml::parse_result result = toml::parse(sources.text(source).substr(0, scan.scanned));
   const SyntaxError* barrier = scan.barrier ? &*scan.barrier : nullptr;

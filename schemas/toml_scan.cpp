@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <vector>
@@ -135,7 +136,7 @@ class Scanner {
 
   void close() {
     if (open_.empty()) return;
-    if (open_.size() == 1 && header_ && open_.back().dots == 1) cut(*header_);
+    if (open_.size() == 1 && header_) close_header(open_.back().dots);
     header_.reset();
     open_.pop_back();
   }
@@ -146,11 +147,23 @@ class Scanner {
     if (begin > 0 && text_[begin - 1] != '\n') return;
     if (text_.substr(offset_).starts_with("[[")) may_cut_ = false;
     header_ = TomlPart{begin, line_ - 1};
+    key_begins_ = offset_ + 1;
   }
 
-  void cut(TomlPart at) {
-    at.begin += skipped_;
-    if (at.begin - scan_.parts.back().begin >= part_bytes_) scan_.parts.push_back(at);
+  void close_header(std::size_t dots) {
+    const std::string_view key = text_.substr(key_begins_, offset_ - key_begins_);
+    TomlPart& last = scan_.parts.back();
+    if (dots == 1 && header_->begin + skipped_ - last.begin >= part_bytes_)
+      scan_.parts.push_back({header_->begin + skipped_, header_->lines_before, is_bare(key) ? key : ""});
+    else if (!is_bare(key) || !key.starts_with(last.title) || key.substr(last.title.size(), 1) != ".")
+      last.title = {};
+  }
+
+  static bool is_bare(std::string_view key) {
+    return std::ranges::all_of(key, [](unsigned char byte) {
+      return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+             byte == '_' || byte == '-' || byte == '.';
+    });
   }
 
   std::size_t& dots_at_level() { return open_.empty() ? top_dots_ : open_.back().dots; }
@@ -197,6 +210,7 @@ class Scanner {
   std::size_t top_dots_ = 0;
   std::size_t part_bytes_;
   std::optional<TomlPart> header_;  // that is open
+  std::size_t key_begins_ = 0;      // of that
   bool may_cut_ = true;
   TomlScan scan_;
 };

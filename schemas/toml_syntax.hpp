@@ -27,6 +27,8 @@ inline constexpr std::size_t max_toml_depth = 100;
 struct TomlPart {
   std::size_t begin = 0;  // bytes
   std::uint32_t lines_before = 0;
+  // Of its header, "a.b", when these are bare keys and the part has no header but of what stands below it.
+  std::string_view title = {};
 };
 
 struct TomlScan {

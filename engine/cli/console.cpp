@@ -54,6 +54,7 @@ Console::~Console() {
 
 void Console::run_expected(const Expectation& expectation) {
   const std::lock_guard lock(mutex_);
+  done_ = expectation.settled;
   if (options_.live) time_left_.emplace(graph_, expectation);
 }
 

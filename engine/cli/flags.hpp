@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cli/change_notice.hpp"
 #include "schemas/result.hpp"
 
 namespace trilock::cli {
@@ -99,6 +100,8 @@ struct Invocation {
   std::optional<std::uint64_t> max_size;  // in bytes
   std::optional<std::int64_t> max_age_ns;
   std::optional<std::int64_t> min_age_ns;
+  // Not of the command line: what the front found.
+  std::optional<ChangeNotice> changes;
 };
 
 // An error of kind `invalid` is a usage error: exit code 2.

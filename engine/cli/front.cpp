@@ -37,10 +37,12 @@ int main(int argc, char** argv) {
   const std::string own = trilock::own_file();
   if (argc > 1 && std::string_view(argv[1]) == "run") {
     const std::vector<std::string> places = engine_places(own);
-    if (const auto report = unchanged_report({{argv + 2, static_cast<std::size_t>(argc - 2)}, places})) {
-      print(*report, started);
+    const ShortAnswer answer = answer_shortly({{argv + 2, static_cast<std::size_t>(argc - 2)}, places});
+    if (answer.report) {
+      print(*answer.report, started);
       return 0;
     }
+    if (answer.changes) hand_over(*answer.changes);
   }
   return become_engine(own, argv);
 }

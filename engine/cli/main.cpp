@@ -8,12 +8,14 @@
 
 int main(int argc, char** argv) {
   using namespace trilock::cli;
-  const auto invocation = parse_command_line(argc, argv);
+  std::optional<ChangeNotice> changes = take_over();
+  auto invocation = parse_command_line(argc, argv);
   if (!invocation) {
     Session session;
     report(session, invocation.error());
     return end_without_result(presumed_invocation(argc, argv), session, exit_usage);
   }
+  invocation->changes = std::move(changes);
   switch (invocation->command) {
     case Command::help:
       std::fputs(invocation->help_text.c_str(), stdout);

@@ -11,6 +11,7 @@
 #include "engine/cli/console.hpp"
 #include "engine/cli/github_log.hpp"
 #include "engine/cli/json_events.hpp"
+#include "engine/cli/part_run.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/signals.hpp"
 #include "engine/cli/snapshot_writer.hpp"
@@ -116,8 +117,14 @@ std::string shown_command(const Invocation& invocation) {
   return text;
 }
 
-int take_lock(const Invocation& invocation, Session& session, const StopSignal& stop,
-              std::unique_ptr<WorkspaceLock>& lock) {
+// What the workspace holds on to for a run that owns it. It outlives the session, and with it the open state database.
+struct Held {
+  std::unique_ptr<WorkspaceLock> lock;
+  std::optional<KeptRun> kept;  // when something is known of what has changed since
+  std::optional<SnapshotDraft> snapshot;
+};
+
+int take_lock(const Invocation& invocation, Session& session, const StopSignal& stop, Held& held) {
   constexpr int looks_for_a_name = 5;  // the other one may just have begun, and not have written who it is
   int looks = 0;
   bool said = false;
@@ -140,9 +147,11 @@ int take_lock(const Invocation& invocation, Session& session, const StopSignal& 
     report(session, taken.error());
     return exit_environment;
   }
-  lock = std::move(*taken);
-  if (lock) ::unlink(snapshot_file(session.workspace->state_dir()).c_str());
-  return lock ? exit_done : stop.requested() ? exit_interrupted : exit_environment;
+  held.lock = std::move(*taken);
+  const std::string& state_dir = session.workspace->state_dir();
+  if (held.lock && invocation.changes) held.kept.emplace(state_dir);
+  if (held.lock) ::unlink(snapshot_file(state_dir).c_str());
+  return held.lock ? exit_done : stop.requested() ? exit_interrupted : exit_environment;
 }
 
 // What a killed run left is cleared away before anything is read.
@@ -153,8 +162,29 @@ void clear(Session& session, RunOptions& options) {
   for (const std::string& text : said) fmt::print(stderr, "warning: {}\n", text);
 }
 
+// A run of what the changes that are known can have to do with. None when that cannot be told, and all has to be
+// planned; then nothing has been done.
+std::optional<int> run_part(const Invocation& invocation, Session& session, const StopSignal& stop,
+                            const RunOptions& options, Held& held) {
+  const std::unique_ptr<Change> change = change_since(*held.kept, *invocation.changes, *session.workspace);
+  if (!change || !options.unfinished.empty()) return std::nullopt;
+  std::optional<RunScope> scope = load_part(invocation, session, *change);
+  if (!scope) return std::nullopt;
+  if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
+  const auto events = make_listener(invocation, session);
+  const RunSummary summary =
+      run_pipeline(*session.workspace, session.planned, *std::move(scope), options, stop, *events);
+  held.snapshot = draft_snapshot(invocation, session, *change, summary, stop);
+  return summary.exit_code;
+}
+
 int load_and_run(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options,
-                 std::optional<SnapshotDraft>& snapshot) {
+                 Held& held) {
+  if (held.kept) {
+    if (const auto code = run_part(invocation, session, stop, options, held)) return *code;
+    forget_part(session);
+    session.workspace->recall_all();
+  }
   const int loaded = load(invocation, session);
   if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
   report_diagnostics(invocation, session);
@@ -166,29 +196,28 @@ int load_and_run(const Invocation& invocation, Session& session, const StopSigna
   const auto events = make_listener(invocation, session);
   if (invocation.dry_run) return dry_run(session, selected, options, *events);
   const RunSummary summary = run_pipeline(*session.workspace, session.planned, selected, options, stop, *events);
-  snapshot = draft_snapshot(invocation, session, summary, stop);
+  held.snapshot = draft_snapshot(invocation, session, summary, stop);
   return summary.exit_code;
 }
 
-// `lock` and `snapshot` outlive the session, and with it the open state database.
-int run_in_session(const Invocation& invocation, std::unique_ptr<WorkspaceLock>& lock,
-                   std::optional<SnapshotDraft>& snapshot) {
+int run_in_session(const Invocation& invocation, Held& held) {
   Session session;
   const Workspace::State state = invocation.dry_run ? Workspace::State::use : Workspace::State::make;
-  if (const int code = open_workspace(invocation, state, session); code != 0)
+  const auto recall = invocation.changes && !invocation.dry_run ? Workspace::Recall::some : Workspace::Recall::all;
+  if (const int code = open_workspace(invocation, state, session, recall); code != 0)
     return end_without_result(invocation, session, code);
   const SignalWatch signals(session.workspace->runner());
   RunOptions options{.jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),
                      .keep_going = invocation.keep_going,
                      .force = invocation.force,
                      .replay = invocation.output == "full"};
-  if (invocation.dry_run) return load_and_run(invocation, session, signals, options, snapshot);
+  if (invocation.dry_run) return load_and_run(invocation, session, signals, options, held);
 
-  if (const int code = take_lock(invocation, session, signals, lock); code != 0)
+  if (const int code = take_lock(invocation, session, signals, held); code != 0)
     return end_without_result(invocation, session, code);
   clear(session, options);
   session.workspace->tree().keep_account();
-  const int code = load_and_run(invocation, session, signals, options, snapshot);
+  const int code = load_and_run(invocation, session, signals, options, held);
   session.workspace->journal()->close();  // while the workspace is still ours
   return code;
 }
@@ -197,10 +226,9 @@ int run_in_session(const Invocation& invocation, std::unique_ptr<WorkspaceLock>&
 
 int run_command(const Invocation& invocation) {
   ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away stops no run; processes get the default back
-  std::unique_ptr<WorkspaceLock> lock;
-  std::optional<SnapshotDraft> snapshot;
-  const int code = run_in_session(invocation, lock, snapshot);
-  if (snapshot) publish(*std::move(snapshot));
+  Held held;
+  const int code = run_in_session(invocation, held);
+  if (held.snapshot) publish(*std::move(held.snapshot));
   return code;
 }
 

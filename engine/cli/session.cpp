@@ -117,7 +117,7 @@ void print_annotations(const Session& session) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-int open_workspace(const Invocation& invocation, Workspace::State state, Session& session) {
+int open_workspace(const Invocation& invocation, Workspace::State state, Session& session, Workspace::Recall recall) {
   const Result<std::string> cwd = working_directory(invocation);
   if (!cwd) {
     report(session, cwd.error());
@@ -130,7 +130,7 @@ int open_workspace(const Invocation& invocation, Workspace::State state, Session
   }
   session.pipeline_path = found->second;
   std::string warning;
-  Result<std::unique_ptr<Workspace>> workspace = Workspace::open(found->first, state, warning);
+  Result<std::unique_ptr<Workspace>> workspace = Workspace::open(found->first, state, warning, recall);
   if (!workspace) {
     report(session, workspace.error());
     return exit_environment;

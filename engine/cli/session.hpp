@@ -37,7 +37,8 @@ struct Session {
 [[nodiscard]] Result<std::string> working_directory(const Invocation& invocation);
 
 // 0, or the exit code to end with.
-[[nodiscard]] int open_workspace(const Invocation& invocation, Workspace::State state, Session& session);
+[[nodiscard]] int open_workspace(const Invocation& invocation, Workspace::State state, Session& session,
+                                 Workspace::Recall recall = Workspace::Recall::all);
 void read_load_options(const Invocation& invocation, Session& session);  // what `load` reads a pipeline with
 [[nodiscard]] int load(const Invocation& invocation, Session& session);
 // For commands that need no pipeline but heed one that is there: opens the workspace, or the current directory in its

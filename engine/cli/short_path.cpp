@@ -1,11 +1,8 @@
 #include "engine/cli/short_path.hpp"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -14,10 +11,15 @@
 #include <vector>
 
 #include "cache/snapshot_check.hpp"
+#include "engine/mapped_file.hpp"
 #include "engine/workspace_search.hpp"
 
 namespace trilock::cli {
 namespace {
+
+// Of more than these the engine makes out itself what they mean: a checkout of another branch, a file system that was
+// restored.
+constexpr std::uint32_t most_changes = 10'000;
 
 // As Environment::of_process() has it: of two with one name the first.
 std::optional<std::string_view> variable(std::string_view name) {
@@ -37,30 +39,6 @@ const char* named_directory(std::span<const char* const> words) {
     if (const std::string_view word = words[i]; word == "-C" || word == "--directory") directory = words[i + 1];
   return directory;
 }
-
-class MappedFile {
- public:
-  // Empty when there is no file of this user's, or it cannot be mapped. Snapshots are replaced, never written to.
-  explicit MappedFile(const std::string& path) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (file < 0) return;
-    struct stat stat {};
-    if (::fstat(file, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_uid == ::geteuid() && stat.st_size > 0) {
-      const auto size = static_cast<std::size_t>(stat.st_size);
-      void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
-      if (start != MAP_FAILED) bytes_ = {static_cast<const char*>(start), size};
-    }
-    ::close(file);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  // Left to the end of the process, which is near.
-  ~MappedFile() = default;
-  [[nodiscard]] std::string_view bytes() const { return bytes_; }
-
- private:
-  std::string_view bytes_;
-};
 
 bool is_same_run(const SnapshotView& snapshot, const ShortRun& run, std::string_view directory, std::string_view root) {
   const SnapshotHeader& header = snapshot.header();
@@ -100,20 +78,24 @@ unsigned processors() {
 
 }  // namespace
 
-std::optional<std::string> unchanged_report(const ShortRun& run) {
-  if (variable("TRILOCK_SHORT_PATH") == "0" || variable("GITHUB_ACTIONS") == "true") return std::nullopt;
+ShortAnswer answer_shortly(const ShortRun& run) {
+  if (variable("TRILOCK_SHORT_PATH") == "0" || variable("GITHUB_ACTIONS") == "true") return {};
   std::array<char, PATH_MAX> directory{};
-  if (::realpath(named_directory(run.words), directory.data()) == nullptr) return std::nullopt;
+  if (::realpath(named_directory(run.words), directory.data()) == nullptr) return {};
   const std::string root = find_workspace(directory.data());
-  if (root.empty()) return std::nullopt;
+  if (root.empty()) return {};
   const std::string state = state_directory(root, variable("TRILOCK_STATE_DIR"));
   const MappedFile file(snapshot_file(state));
   const auto snapshot = SnapshotView::over(file.bytes());
   if (!snapshot || !is_same_run(*snapshot, run, directory.data(), root) || !is_same_program(*snapshot, run.programs) ||
-      !is_same_environment(*snapshot) || !is_as_recorded(*snapshot, processors()))
-    return std::nullopt;
+      !is_same_environment(*snapshot))
+    return {};
+  auto differing = differing_looks(*snapshot, processors(), most_changes);
+  if (!differing) return {};
+  if (!differing->empty())
+    return {.report = {}, .changes = ChangeNotice{snapshot->header().sum, *std::move(differing)}};
   const char* const report = snapshot->text(snapshot->header().report);
-  return report == nullptr ? std::nullopt : std::optional<std::string>(report);
+  return report == nullptr ? ShortAnswer() : ShortAnswer{.report = report, .changes = {}};
 }
 
 }  // namespace trilock::cli

@@ -1,11 +1,13 @@
 // The answer to `trilock run` when nothing has changed, from the snapshot that an earlier run left: no database is
-// opened, no pipeline read, nothing written. Linked into the front alone.
+// opened, no pipeline read, nothing written. When something has, what that is. Linked into the front alone.
 #pragma once
 
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "engine/cli/change_notice.hpp"
 
 namespace trilock::cli {
 
@@ -14,7 +16,11 @@ struct ShortRun {
   std::span<const std::string> programs;  // where the engine may be, absolute; the first that is there is the one
 };
 
-// What the engine would print on standard output, without the time at its end; none when it has to look itself.
-[[nodiscard]] std::optional<std::string> unchanged_report(const ShortRun& run);
+// Neither when the engine has to look itself.
+struct ShortAnswer {
+  std::optional<std::string> report;  // what the engine would print on standard output, without the time at its end
+  std::optional<ChangeNotice> changes;
+};
+[[nodiscard]] ShortAnswer answer_shortly(const ShortRun& run);
 
 }  // namespace trilock::cli

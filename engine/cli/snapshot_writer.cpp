@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
+#include "engine/cli/next_looks.hpp"
+#include "engine/cli/part_run.hpp"
 #include "engine/cli/report_text.hpp"
 #include "engine/workspace_search.hpp"
 
@@ -28,6 +32,11 @@ std::string own_program() {
   return program.starts_with("/memfd:") || program.ends_with(" (deleted)") ? std::string() : program;
 }
 
+// Files of trilock itself, whose stat is taken when everything is done.
+std::vector<std::string> own_files(const std::string& state_dir, const std::string& program) {
+  return {state_dir + "/state.db", state_dir + "/state.db-wal", state_dir + "/state.db-journal", program};
+}
+
 void add_look(SnapshotBuilder& looks, Disk& disk, const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const Result<FileStat> stat = disk.stat(path);
@@ -47,44 +56,69 @@ std::vector<std::string> plain_words(const Invocation& invocation) {
   return words;
 }
 
-std::optional<SnapshotDraft> draft(const Invocation& invocation, const Session& session, const RunSummary& summary,
-                                   std::string program) {
-  Workspace& workspace = *session.workspace;
-  SnapshotDraft draft;
-  const auto add = [&](const SourceTree::Look& look) {
-    draft.looks.add(look.directory, look.name, look.followed, look.stat);
-  };
-  if (workspace.tree().account(add) != SourceTree::Account::settled) return std::nullopt;
+// `also` are variables that others have asked for.
+SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::size_t nodes,
+                   std::vector<std::string> also = {}) {
   const auto& variables = workspace.environment().all();
   std::vector<std::string> asked = workspace.environment().asked_for();
+  asked.insert(asked.end(), std::make_move_iterator(also.begin()), std::make_move_iterator(also.end()));
+  std::ranges::sort(asked);
+  asked.erase(std::ranges::unique(asked).begin(), asked.end());
   const std::vector<std::string_view> names(asked.begin(), asked.end());
   const FastDigest environment = environment_digest(names, [&](std::string_view name) {
     const auto found = variables.find(std::string(name));
     return found == variables.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   });
   RunSummary next;  // what it will count
-  next.nodes = summary.nodes;
-  next.counts[static_cast<std::size_t>(Outcome::unchanged)] = summary.nodes;
+  next.nodes = nodes;
+  next.counts[static_cast<std::size_t>(Outcome::unchanged)] = nodes;
   utsname machine{};
   ::uname(&machine);
-  draft.run = {.words = plain_words(invocation),
-               .variables = std::move(asked),
-               .environment = environment,
-               .user = ::geteuid(),
-               .group = ::getegid(),
-               .root = workspace.root(),
-               .directory = invocation.var_files.empty() ? "" : working_directory(invocation).value_or("?"),
-               .program = std::move(program),
-               .machine = machine.machine,
-               .report = summary_counts(next)};
+  return {.words = plain_words(invocation),
+          .variables = std::move(asked),
+          .environment = environment,
+          .user = ::geteuid(),
+          .group = ::getegid(),
+          .root = workspace.root(),
+          .directory = invocation.var_files.empty() ? "" : working_directory(invocation).value_or("?"),
+          .program = own_program(),
+          .machine = machine.machine,
+          .report = summary_counts(next)};
+}
+
+std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& session, std::size_t nodes) {
+  Workspace& workspace = *session.workspace;
+  std::vector<NodeId> selected;
+  if (select(invocation, session, selected) != exit_done) return std::nullopt;
+  SnapshotDraft draft;
+  draft.graph = index_of_graph(session.planned, session.sources, session.planned.graph.closure(selected));
+  const auto add = [&](const SourceTree::Look& look) {
+    draft.looks.add(look.directory, look.name, look.followed, look.stat, draft.graph.row(look.askers));
+  };
+  if (workspace.tree().account(add) != SourceTree::Account::settled) return std::nullopt;
+  draft.run = run_of(invocation, workspace, nodes);
+  draft.state_dir = workspace.state_dir();
+  return draft;
+}
+
+std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& session, const Change& change,
+                                   std::size_t nodes) {
+  Workspace& workspace = *session.workspace;
+  SnapshotDraft draft;
+  draft.graph = change.index();
+  const std::vector<std::string> own = own_files(workspace.state_dir(), own_program());
+  if (!add_next_looks(change, workspace.tree(), own, draft.looks, draft.graph)) return std::nullopt;
+  std::vector<std::string> before;
+  for (const std::uint32_t name : change.snapshot().variables()) before.emplace_back(change.snapshot().text(name));
+  draft.run = run_of(invocation, workspace, nodes, std::move(before));
   draft.state_dir = workspace.state_dir();
   return draft;
 }
 
 // The workspace as the next run would find it.
-std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runner) {
+std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runner, Workspace::Recall recall) {
   auto again = std::make_unique<Workspace>(workspace.root(), Environment::of_process(), workspace.disk(),
-                                           workspace.db(), runner);
+                                           workspace.db(), runner, recall);
   again->tree().keep_account();
   return again;
 }
@@ -105,39 +139,71 @@ bool var_files_are_files(const Invocation& invocation, Session& session) {
   });
 }
 
-}  // namespace
-
-std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, const RunSummary& summary,
-                                            const StopSignal& stop) {
+bool may_have_snapshot(const Invocation& invocation, Session& session, const RunSummary& summary) {
   Workspace& workspace = *session.workspace;
-  if (summary.exit_code != exit_done || !session.diagnostics.all().empty() || !invocation.file.empty() ||
-      !workspace.state_dir().starts_with('/') || workspace.questions().asked_for_this_run() ||
-      workspace.environment().get("TRILOCK_SHORT_PATH") == "0" || !var_files_are_files(invocation, session))
-    return std::nullopt;
-  std::string program = own_program();
-  if (program.empty()) return std::nullopt;
-  if (summary.counts[static_cast<std::size_t>(Outcome::unchanged)] == summary.nodes)
-    if (auto done = draft(invocation, session, summary, program)) return done;
-  if (workspace.tree().account([](const SourceTree::Look&) {}) == SourceTree::Account::unknown) return std::nullopt;
-  if (summary.nodes > most_looked_at_twice || stop.requested()) return std::nullopt;
+  return summary.exit_code == exit_done && session.diagnostics.all().empty() && invocation.file.empty() &&
+         workspace.state_dir().starts_with('/') && !workspace.questions().asked_for_this_run() &&
+         workspace.environment().get("TRILOCK_SHORT_PATH") != "0" && var_files_are_files(invocation, session) &&
+         !own_program().empty();
+}
 
+// Looks at everything once more by `look`, as the next run would, and drafts what it saw. `look` is false when that run
+// would have something to do.
+std::optional<SnapshotDraft> draft_again(Session& session, Workspace::Recall recall,
+                                         const std::function<bool(Session&)>& look,
+                                         const std::function<std::optional<SnapshotDraft>(Session&)>& draft) {
+  Workspace& workspace = *session.workspace;
   workspace.disk().wait_for_clock(workspace.disk().latest_stamp_ns());  // what was written now is no longer young
   NoProcesses runner;
   Session again;
   again.pipeline_path = session.pipeline_path;
-  again.workspace = opened_anew(workspace, runner);
-  if (!still_unchanged(invocation, again, summary.nodes, stop)) return std::nullopt;
-  if (again.workspace->questions().asked_for_this_run() || !again.workspace->save()) return std::nullopt;
-  return draft(invocation, again, summary, std::move(program));
+  again.workspace = opened_anew(workspace, runner, recall);
+  if (!look(again) || again.workspace->questions().asked_for_this_run() || !again.workspace->save())
+    return std::nullopt;
+  return draft(again);
+}
+
+}  // namespace
+
+std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, const RunSummary& summary,
+                                            const StopSignal& stop) {
+  if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
+  if (summary.counts[static_cast<std::size_t>(Outcome::unchanged)] == summary.nodes)
+    if (auto done = draft(invocation, session, summary.nodes)) return done;
+  if (session.workspace->tree().account([](const SourceTree::Look&) {}) == SourceTree::Account::unknown)
+    return std::nullopt;
+  if (summary.nodes > most_looked_at_twice || stop.requested()) return std::nullopt;
+  return draft_again(
+      session, Workspace::Recall::all,
+      [&](Session& again) { return still_unchanged(invocation, again, summary.nodes, stop); },
+      [&](Session& again) { return draft(invocation, again, summary.nodes); });
+}
+
+std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, Change& change,
+                                            const RunSummary& summary, const StopSignal& stop) {
+  if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
+  if (summary.counts[static_cast<std::size_t>(Outcome::unchanged)] == summary.nodes)
+    if (auto done = draft(invocation, session, change, summary.nodes)) return done;
+  if (stop.requested()) return std::nullopt;
+  return draft_again(
+      session, Workspace::Recall::some,
+      [&](Session& again) {
+        again.workspace->recall(change.paths_to_remember());
+        std::optional<RunScope> scope = load_part(invocation, again, change);
+        return scope && is_unchanged(*again.workspace, again.planned, *std::move(scope));
+      },
+      [&](Session& again) { return draft(invocation, again, change, summary.nodes); });
 }
 
 void publish(SnapshotDraft draft) {
   const std::unique_ptr<Disk> disk = make_real_disk();
-  for (const char* name : {"/state.db", "/state.db-wal", "/state.db-journal"})
-    add_look(draft.looks, *disk, draft.state_dir + name);
-  add_look(draft.looks, *disk, draft.run.program);
-  if (const auto bytes = draft.looks.finish(draft.run))
-    static_cast<void>(disk->write(snapshot_file(draft.state_dir), *bytes, 0600));
+  for (const std::string& path : own_files(draft.state_dir, draft.run.program)) add_look(draft.looks, *disk, path);
+  const auto snapshot = draft.looks.finish(draft.run);
+  if (!snapshot) return;
+  // The graph first: without it the snapshot still serves, and it serves no other.
+  if (const auto graph = draft.graph.finish(SnapshotBuilder::sum_of(*snapshot)))
+    static_cast<void>(disk->write(graph_file(draft.state_dir), *graph, 0600));
+  static_cast<void>(disk->write(snapshot_file(draft.state_dir), *snapshot, 0600));
 }
 
 }  // namespace trilock::cli

@@ -6,13 +6,16 @@
 #include <optional>
 #include <string>
 
+#include "cache/graph_index.hpp"
 #include "cache/snapshot.hpp"
+#include "engine/change.hpp"
 #include "engine/cli/session.hpp"
 
 namespace trilock::cli {
 
 struct SnapshotDraft {
   SnapshotBuilder looks;
+  GraphIndex graph;
   SnapshotRun run;
   std::string state_dir;
 };
@@ -22,6 +25,11 @@ struct SnapshotDraft {
 // process for that.
 [[nodiscard]] std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session,
                                                           const RunSummary& summary, const StopSignal& stop);
+
+// The same after a run of a part, which `change` chose.
+[[nodiscard]] std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session,
+                                                          Change& change, const RunSummary& summary,
+                                                          const StopSignal& stop);
 
 // When the state database is closed and the lock is still held: what stands in the file is the state of the database
 // as it stays. Without a result: a snapshot that could not be written costs time.

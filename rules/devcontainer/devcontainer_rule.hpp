@@ -14,6 +14,8 @@ class DevcontainerRule final : public Rule {
   [[nodiscard]] std::span<const KeySpec> keys() const override;
   [[nodiscard]] std::span<const std::string_view> one_of() const override;
   [[nodiscard]] std::span<const std::string_view> values() const override;
+  // A template may name any node.
+  [[nodiscard]] bool looks_at_all_targets() const override { return true; }
   // Renders the document: what is left to `resolve` are the values of other nodes.
   void plan(const Target& target, PlanContext& context, Node& node) const override;
   Result<Action> resolve(const Node& node, const Target& target, ResolveContext& context) const override;

@@ -14,6 +14,8 @@ class ImageRule final : public Rule {
   // `digest`: of the configuration, by which every store names the image. `manifest-digest`: by which a registry does;
   // only of an image that was pushed or archived. `ref`: `repository@manifest-digest` when pushed, else `digest`.
   [[nodiscard]] std::span<const std::string_view> values() const override;
+  // An image may be built on that of any other node, and a context holds no output of any.
+  [[nodiscard]] bool looks_at_all_targets() const override { return true; }
   // Finds the nodes whose images the Dockerfile builds on.
   void plan(const Target& target, PlanContext& context, Node& node) const override;
   Result<Action> resolve(const Node& node, const Target& target, ResolveContext& context) const override;
