@@ -90,6 +90,8 @@ class SourceTree {
     bool followed = false;                       // a symlink counted as what it leads to
     const FileStat* stat = nullptr;              // null when there was nothing
     std::span<const std::uint32_t> askers = {};  // ascending, each once
+    // Otherwise some of them may have seen something else than `stat` says, now or later.
+    bool settled = true;
   };
   // For whom this thread looks while it lives, in every tree: a number of the caller's. What is asked outside of one,
   // or to be remembered for others, is asked for `everybody`.
@@ -110,8 +112,8 @@ class SourceTree {
     young,    // not yet, or a path was looked at twice, being written between: looking at all of it anew helps
     unknown,  // something could not be looked at
   };
-  // Everything that was looked at, those of one directory together; when it is settled. Nobody may use the tree
-  // meanwhile.
+  // Everything that was looked at, those of one directory together. What comes out is the worst of it all. Nobody may
+  // use the tree meanwhile.
   [[nodiscard]] Account account(const std::function<void(const Look&)>& each) const;
 
  private:

@@ -77,6 +77,7 @@ void TreeCache::Entry::forget() {
   if (target) {
     Entry followed = std::move(*target);
     followed.asks = asks;
+    followed.unsettled = unsettled;
     *this = std::move(followed);
   }
   const bool keep = has_fast && durable;
@@ -201,7 +202,7 @@ Status TreeCache::settle(Claim<Entry>& claim, std::string_view key) {
     claim->drop_digests();
     claim->known = Known::absent;
   } else {
-    note(Account::unknown);
+    unknown_ = true;
   }
   return std::unexpected(as_seen(std::move(now.error()), key));
 }
@@ -271,6 +272,7 @@ Status TreeCache::hash(Claim<Entry>& claim, Entry& slot, std::string_view key, W
     return result;
   });
   if (!hashed) return std::unexpected(as_seen(std::move(hashed.error()), key));
+  if (slot.stat != hashed->stat) claim->unsettled = true;  // somebody may have been given the other
   slot.stat = hashed->stat;
   slot.fast = hashed->digests.fast;
   slot.strong = want == Want::both ? std::make_unique<StrongDigest>(hashed->digests.strong) : nullptr;
@@ -308,7 +310,7 @@ Result<ContentDigests> TreeCache::digest(std::string_view path, Want want) {
   if (!slot->has_fast || (want == Want::both && !slot->strong)) {
     Status hashed = hash(claim, *slot, key, want);
     if (!hashed) {
-      if (slot->stat.type == FileType::file) note(Account::unknown);
+      if (slot->stat.type == FileType::file) unknown_ = true;
       return std::unexpected(std::move(hashed.error()));
     }
   }
@@ -322,12 +324,13 @@ Result<FileStat> TreeCache::stat_following(std::string_view path, Use use) {
   if (!accounting_) return disk_.stat_following(file);
   const std::int64_t clock_ns = disk_.change_clock_ns();
   Result<FileStat> found = disk_.stat_following(file);
-  if (!found && found.error().kind != ErrorKind::not_found) note(Account::unknown);
-  if (found && use == Use::content && found->type != FileType::directory) note_content(found->ctime_ns, clock_ns);
-  const Followed look = {found.value_or(FileStat{}), found.has_value()};
+  if (!found && found.error().kind != ErrorKind::not_found) unknown_ = true;
+  const bool young =
+      found && use == Use::content && found->type != FileType::directory && is_young(found->ctime_ns, clock_ns);
+  const Followed look = {found.value_or(FileStat{}), found.has_value(), young};
   const std::lock_guard lock(followed_mutex_);
   const auto [known, added] = followed_.try_emplace(file, look);
-  if (!added && !known->second.shows(look)) note(Account::young);
+  if (!added && (young || !known->second.shows(look))) known->second.unsettled = true;
   std::vector<std::uint32_t>& askers = known->second.askers;
   if (askers.empty() || askers.back() != asker_of_thread) askers.push_back(asker_of_thread);
   return found;
@@ -344,76 +347,79 @@ void TreeCache::forget_askers() {
   for (auto& [path, look] : followed_) look.askers = {SourceTree::everybody};
 }
 
-void TreeCache::note(Account worse) {
-  Account known = account_.load(std::memory_order_relaxed);
-  while (known < worse && !account_.compare_exchange_weak(known, worse, std::memory_order_relaxed)) continue;
-}
-
-// The content behind a stat was looked at, beginning at `clock_ns`.
-void TreeCache::note_content(std::int64_t ctime_ns, std::int64_t clock_ns) {
+// Whether the content behind a stat, which was looked at from `clock_ns` on, may change without the stat.
+bool TreeCache::is_young(std::int64_t ctime_ns, std::int64_t clock_ns) {
   constexpr std::int64_t second = 1'000'000'000;
-  if (is_durable(ctime_ns, clock_ns)) return;
-  // Waiting does not help against a clock that is ahead.
-  note(ctime_ns > clock_ns + second ? Account::unknown : Account::young);
+  if (is_durable(ctime_ns, clock_ns)) return false;
+  if (ctime_ns > clock_ns + second) unknown_ = true;  // waiting does not help against a clock that is ahead
+  return true;
 }
 
 // Gives the clock from before.
 std::int64_t TreeCache::look_before_listing(Claim<Listing>& claim, std::string_view key) {
   const std::int64_t clock_ns = disk_.change_clock_ns();
   const Result<FileStat> found = claim.outside([&] { return disk_.stat(absolute(key)); });
-  if (!found && found.error().kind != ErrorKind::not_found) note(Account::unknown);
+  if (!found && found.error().kind != ErrorKind::not_found) unknown_ = true;
   const Known now = found ? Known::present : Known::absent;
   if (claim->known != Known::nothing && (claim->known != now || (found && claim->before != *found)))
-    note(Account::young);
+    claim->unsettled = true;
   claim->known = now;
   if (found) claim->before = *found;
   return clock_ns;
 }
 
-void TreeCache::account_for_listing(const Listing& listing, bool listed, std::int64_t clock_ns) {
+void TreeCache::account_for_listing(Listing& listing, bool listed, std::int64_t clock_ns) {
   const bool is_directory = listing.known == Known::present && listing.before.type == FileType::directory;
-  if (listed && is_directory) return note_content(listing.before.ctime_ns, clock_ns);
   // What is no directory cannot be listed, which its stat says; everything else was an accident.
-  if (listed) note(Account::young);
-  if (!listed && is_directory) note(Account::unknown);
+  if (listed && (!is_directory || is_young(listing.before.ctime_ns, clock_ns))) listing.unsettled = true;
+  if (!listed && is_directory) unknown_ = true;
 }
 
 void TreeCache::account_for_link(std::string_view path) {
   if (!accounting_) return;
   const std::int64_t clock_ns = disk_.change_clock_ns();
-  if (const Result<FileStat> link = stat(path)) note_content(link->ctime_ns, clock_ns);
+  const Result<FileStat> link = stat(path);
+  if (!link || !is_young(link->ctime_ns, clock_ns)) return;
+  const Place place = place_of(key_of(path));
+  Shard& shard = shard_of(place.dir);
+  const std::lock_guard lock(shard.mutex);
+  entry_of(shard, place).unsettled = true;
 }
 
 TreeCache::Account TreeCache::account(const std::function<void(const SourceTree::Look&)>& each) const {
-  Account account = account_.load(std::memory_order_relaxed);
-  const auto is_young = [](const Entry& entry) { return entry.has_fast && !entry.durable; };
+  Account account = unknown_ ? Account::unknown : Account::settled;
   std::vector<std::uint32_t> askers;
-  const auto give = [&](const Place& place, bool followed, const FileStat* stat) {
+  const auto give = [&](const Place& place, bool followed, const FileStat* stat, bool settled) {
     std::ranges::sort(askers);
     askers.erase(std::ranges::unique(askers).begin(), askers.end());
-    each({place.dir, place.name, followed, stat, askers});
+    if (!settled) account = std::max(account, Account::young);
+    each({place.dir, place.name, followed, stat, askers, settled});
     askers.clear();
   };
+  const auto is_known = [](const auto& slot) { return slot.known == Known::present || slot.known == Known::absent; };
+  const auto is_young = [](const Entry& entry) { return entry.has_fast && !entry.durable; };
   for (const Shard& shard : shards_)
     for (const auto& [dir, directory] : shard.directories) {
       const std::string path = absolute(dir);
       for (const auto& [name, entry] : directory.entries) {
-        if (entry.known != Known::present && entry.known != Known::absent) continue;
-        if (is_young(entry) || (entry.target && is_young(*entry.target))) account = std::max(account, Account::young);
-        const bool present = entry.known == Known::present;
+        if (entry.asks == 0) continue;
+        const bool young = is_young(entry) || (entry.target && is_young(*entry.target));
         shard.append_askers(entry.asks, askers);
-        give({path, name.empty() ? std::string_view(".") : name}, false, present ? &entry.stat : nullptr);
+        give({path, name.empty() ? std::string_view(".") : name}, false,
+             entry.known == Known::present ? &entry.stat : nullptr, is_known(entry) && !young && !entry.unsettled);
       }
-      if (directory.listing.known == Known::nothing) continue;
-      const bool present = directory.listing.known == Known::present;
-      const FileStat* const stat = present ? &directory.listing.before : nullptr;
-      shard.append_askers(directory.listing.asks, askers);
+      const Listing& listing = directory.listing;
+      if (listing.asks == 0) continue;
+      const bool present = listing.known == Known::present;
+      const FileStat* const stat = present ? &listing.before : nullptr;
+      shard.append_askers(listing.asks, askers);
       // Of itself, unless it is none: then of its name, where nothing is or something else.
       const Place place = place_of(path);
+      const bool settled = is_known(listing) && !listing.unsettled;
       if (present && stat->type == FileType::directory)
-        give({path, "."}, false, stat);
+        give({path, "."}, false, stat, settled);
       else if (!place.name.empty())
-        give(place, false, stat);
+        give(place, false, stat, settled);
       else
         account = Account::unknown;
     }
@@ -421,13 +427,14 @@ TreeCache::Account TreeCache::account(const std::function<void(const SourceTree:
     const Place place = place_of(path);
     if (place.name.empty()) account = Account::unknown;
     askers = look.askers;
-    give(place, true, look.present ? &look.stat : nullptr);
+    give(place, true, look.present ? &look.stat : nullptr, !look.unsettled);
   }
   return account;
 }
 
 template <class Slot>
 void TreeCache::forget_slot(Slot& slot) {
+  if (slot.asks != 0) slot.unsettled = true;
   if (slot.claimed) {
     slot.forgotten = true;
   } else {
@@ -466,14 +473,12 @@ void TreeCache::forget_above(std::string_view key) {
 }
 
 void TreeCache::forget(std::string_view path) {
-  note(Account::young);
   const std::string_view key = key_of(path);
   forget_below(key);
   forget_above(key);
 }
 
 void TreeCache::look_again(std::string_view path) {
-  note(Account::young);
   const Place place = place_of(key_of(path));
   Shard& shard = shard_of(place.dir);
   const std::lock_guard lock(shard.mutex);

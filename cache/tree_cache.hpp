@@ -72,6 +72,7 @@ class TreeCache {
     bool durable = false;  // the digests hold for as long as the stat stays the same
     bool claimed = false;
     bool forgotten = false;  // while it was claimed
+    bool unsettled = false;  // who asked may have seen something else than the stat says
     Asks asks = 0;
 
     void forget();
@@ -84,6 +85,7 @@ class TreeCache {
     Known known = Known::nothing;
     bool claimed = false;
     bool forgotten = false;
+    bool unsettled = false;
     Asks asks = 0;
 
     void forget() {
@@ -133,21 +135,21 @@ class TreeCache {
   Status settle(Claim<Entry>& claim, std::string_view key);
   Status hash(Claim<Entry>& claim, Entry& slot, std::string_view key, Want want);
   std::int64_t look_before_listing(Claim<Listing>& claim, std::string_view key);
-  void account_for_listing(const Listing& listing, bool listed, std::int64_t clock_ns);
-  void note(Account worse);
-  void note_content(std::int64_t ctime_ns, std::int64_t clock_ns);
+  void account_for_listing(Listing& listing, bool listed, std::int64_t clock_ns);
+  [[nodiscard]] bool is_young(std::int64_t ctime_ns, std::int64_t clock_ns);
 
   struct Followed {
     FileStat stat;
     bool present = false;
+    bool unsettled = false;
     std::vector<std::uint32_t> askers = {};
     [[nodiscard]] bool shows(const Followed& other) const { return stat == other.stat && present == other.present; }
   };
 
   Disk& disk_;
   std::string root_;
-  bool accounting_ = false;  // written before anything is looked at
-  std::atomic<Account> account_ = Account::settled;
+  bool accounting_ = false;            // written before anything is looked at
+  std::atomic<bool> unknown_ = false;  // something could not be looked at
   std::mutex followed_mutex_;
   std::map<std::string, Followed> followed_;  // by absolute path; guarded by followed_mutex_
   std::array<Shard, 32> shards_;

@@ -9,7 +9,8 @@
 namespace trilock {
 namespace {
 
-// When most of a long pipeline has to be read anyway, reading all of it takes less than finding out what may be left out.
+// When most of a long pipeline has to be read anyway, reading all of it takes less than finding out what may be left
+// out.
 constexpr std::size_t few_tables = 1'000;
 
 bool looks_at_all_targets(std::string_view title) {
@@ -49,8 +50,22 @@ FastDigest shape_of(const Node& node) {
 std::unique_ptr<Change> Change::of(const SnapshotView& snapshot, const GraphView& graph,
                                    std::span<const std::uint32_t> differing, SourceTree& tree) {
   std::unique_ptr<Change> change(new Change(snapshot, graph));
-  if (!change->find_changed(differing, tree) || !change->add_dependents() || !change->choose_tables()) return nullptr;
-  return change;
+  return change->find_changed(differing, tree) && change->complete() ? std::move(change) : nullptr;
+}
+
+std::unique_ptr<Change> Change::of(const SnapshotView& snapshot, const GraphView& graph,
+                                   std::span<const NodeId> nodes) {
+  std::unique_ptr<Change> change(new Change(snapshot, graph));
+  for (const NodeId node : nodes) change->decided_.at(index_of(node)) = true;
+  return change->complete() ? std::move(change) : nullptr;
+}
+
+Change::Change(const SnapshotView& snapshot, const GraphView& graph)
+    : snapshot_(snapshot), graph_(graph), files_(graph.files.size()), decided_(graph.nodes.size(), false) {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const auto pieces = graph_.pieces_of(graph_.files[i]);
+    files_[i] = {.pieces = {pieces.begin(), pieces.end()}, .bytes = graph_.files[i].bytes};
+  }
 }
 
 std::optional<std::size_t> Change::file_of(std::string_view directory, std::string_view name) const {
@@ -68,12 +83,6 @@ bool Change::is_pipeline_file(std::string_view directory, std::string_view name)
 }
 
 bool Change::find_changed(std::span<const std::uint32_t> differing, SourceTree& tree) {
-  decided_.assign(graph_.nodes.size(), false);
-  files_.resize(graph_.files.size());
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    const auto pieces = graph_.pieces_of(graph_.files[i]);
-    files_[i] = {.pieces = {pieces.begin(), pieces.end()}, .bytes = graph_.files[i].bytes};
-  }
   auto next = differing.begin();
   for (const SnapshotDirectory& directory : snapshot_.directories()) {
     const auto looks = snapshot_.looks(directory);

@@ -38,6 +38,10 @@ class Change final : public TableChoice, public Surroundings {
   [[nodiscard]] static std::unique_ptr<Change> of(const SnapshotView& snapshot, const GraphView& graph,
                                                   std::span<const std::uint32_t> differing, SourceTree& tree);
 
+  // The same of nodes that are to be decided anew, whatever changed.
+  [[nodiscard]] static std::unique_ptr<Change> of(const SnapshotView& snapshot, const GraphView& graph,
+                                                  std::span<const NodeId> nodes);
+
   // What is read in the course of it that earlier runs may have known: as the source tree has them.
   [[nodiscard]] std::vector<std::string> paths_to_remember() const;
 
@@ -71,12 +75,13 @@ class Change final : public TableChoice, public Surroundings {
     bool changed = false;
   };
 
-  Change(const SnapshotView& snapshot, const GraphView& graph) : snapshot_(snapshot), graph_(graph) {}
+  Change(const SnapshotView& snapshot, const GraphView& graph);
   bool find_changed(std::span<const std::uint32_t> differing, SourceTree& tree);
   bool add_askers(const SnapshotLook& look, bool of_pipeline);
   bool read_pieces(std::size_t file, SourceTree& tree);
   bool add_dependents();
   bool choose_tables();
+  [[nodiscard]] bool complete() { return add_dependents() && choose_tables(); }
   [[nodiscard]] std::optional<std::size_t> file_of(std::string_view directory, std::string_view name) const;
 
   SnapshotView snapshot_;

@@ -49,6 +49,7 @@ struct RunSummary {
   std::uint64_t duration_ms = 0;
   int exit_code = 0;
   bool dry = false;
+  std::vector<NodeId> touched = {};  // that came out other than unchanged; any order
 };
 
 // What is known before a run of how long it will take.

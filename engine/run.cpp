@@ -65,8 +65,9 @@ class Tally {
   [[nodiscard]] bool may_start() const { return !stopped_.load(std::memory_order_relaxed); }
   void stop() { stopped_.store(true, std::memory_order_relaxed); }
 
-  void add(const std::string& label, std::string_view rule, const NodeReport& report) {
+  void add(NodeId id, const std::string& label, std::string_view rule, const NodeReport& report) {
     const std::lock_guard lock(mutex_);
+    if (report.outcome != Outcome::unchanged) summary_.touched.push_back(id);
     if (report.answer) ++answers_[{std::string(rule), *report.answer, report.answer_reason}];
     ++summary_.counts[static_cast<std::size_t>(report.outcome)];
     if (report.outcome != Outcome::failed) return;
@@ -296,7 +297,7 @@ RunSummary run_scope(Workspace& workspace, const PlannedPipeline& planned, RunSc
     } else {
       report = not_started(state, id, tally.first_failed(), stop.requested());
     }
-    tally.add(node.label, registry()[node.rule]->name(), report);
+    tally.add(id, node.label, registry()[node.rule]->name(), report);
     if (report.outcome != Outcome::unchanged)
       db.record_run_node({run, node.label, report.outcome, report.key, report.duration_ms, report.reason});
     events.node_finished(id, report);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <set>
 
 #include "engine/cli/next_looks.hpp"
 #include "engine/cli/part_run.hpp"
@@ -86,19 +87,33 @@ SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::size
           .report = summary_counts(next)};
 }
 
-std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& session, std::size_t nodes) {
+// Of a session that looked at everything. Nodes that may have seen something else than stands in the draft are added to
+// `again`. None when that may be true of planning.
+std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& session, std::size_t nodes,
+                                   std::set<NodeId>& again) {
   Workspace& workspace = *session.workspace;
   std::vector<NodeId> selected;
   if (select(invocation, session, selected) != exit_done) return std::nullopt;
   SnapshotDraft draft;
   draft.graph = index_of_graph(session.planned, session.sources, session.planned.graph.closure(selected));
-  const auto add = [&](const SourceTree::Look& look) {
+  bool everybody = false;
+  const auto account = workspace.tree().account([&](const SourceTree::Look& look) {
     draft.looks.add(look.directory, look.name, look.followed, look.stat, draft.graph.row(look.askers));
-  };
-  if (workspace.tree().account(add) != SourceTree::Account::settled) return std::nullopt;
+    if (look.settled) return;
+    everybody = everybody || look.askers.back() == SourceTree::everybody;
+    if (!everybody)
+      for (const std::uint32_t asker : look.askers) again.insert(NodeId{asker});
+  });
+  if (everybody || account == SourceTree::Account::unknown) return std::nullopt;
   draft.run = run_of(invocation, workspace, nodes);
   draft.state_dir = workspace.state_dir();
   return draft;
+}
+
+std::optional<SnapshotDraft> settled_draft(const Invocation& invocation, Session& session, std::size_t nodes) {
+  std::set<NodeId> again;
+  auto done = draft(invocation, session, nodes, again);
+  return again.empty() ? std::move(done) : std::nullopt;
 }
 
 std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& session, const Change& change,
@@ -163,28 +178,9 @@ std::optional<SnapshotDraft> draft_again(Session& session, Workspace::Recall rec
   return draft(again);
 }
 
-}  // namespace
-
-std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, const RunSummary& summary,
-                                            const StopSignal& stop) {
-  if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
-  if (summary.counts[static_cast<std::size_t>(Outcome::unchanged)] == summary.nodes)
-    if (auto done = draft(invocation, session, summary.nodes)) return done;
-  if (session.workspace->tree().account([](const SourceTree::Look&) {}) == SourceTree::Account::unknown)
-    return std::nullopt;
-  if (summary.nodes > most_looked_at_twice || stop.requested()) return std::nullopt;
-  return draft_again(
-      session, Workspace::Recall::all,
-      [&](Session& again) { return still_unchanged(invocation, again, summary.nodes, stop); },
-      [&](Session& again) { return draft(invocation, again, summary.nodes); });
-}
-
-std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, Change& change,
-                                            const RunSummary& summary, const StopSignal& stop) {
-  if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
-  if (summary.counts[static_cast<std::size_t>(Outcome::unchanged)] == summary.nodes)
-    if (auto done = draft(invocation, session, change, summary.nodes)) return done;
-  if (stop.requested()) return std::nullopt;
+// What `change` decides, looked at once more.
+std::optional<SnapshotDraft> draft_again(const Invocation& invocation, Session& session, Change& change,
+                                         std::size_t nodes) {
   return draft_again(
       session, Workspace::Recall::some,
       [&](Session& again) {
@@ -192,7 +188,48 @@ std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Sessio
         std::optional<RunScope> scope = load_part(invocation, again, change);
         return scope && is_unchanged(*again.workspace, again.planned, *std::move(scope));
       },
-      [&](Session& again) { return draft(invocation, again, change, summary.nodes); });
+      [&](Session& again) { return draft(invocation, again, change, nodes); });
+}
+
+// Most nodes of a run that did something were as they are; what they looked at holds. The others, and those that may
+// have seen what is no more, are looked at again.
+std::optional<SnapshotDraft> draft_around(const Invocation& invocation, Session& session, SnapshotDraft first,
+                                          const std::set<NodeId>& again, std::size_t nodes) {
+  const auto looks = first.looks.finish(first.run);
+  if (!looks) return std::nullopt;
+  const auto snapshot = SnapshotView::over(*looks);
+  const auto bytes = first.graph.finish(SnapshotBuilder::sum_of(*looks));
+  const auto graph = bytes ? GraphView::over(*bytes, SnapshotBuilder::sum_of(*looks)) : std::nullopt;
+  if (!snapshot || !graph) return std::nullopt;
+  const std::unique_ptr<Change> change = Change::of(*snapshot, *graph, std::vector<NodeId>(again.begin(), again.end()));
+  return change ? draft_again(invocation, session, *change, nodes) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, const RunSummary& summary,
+                                            const StopSignal& stop) {
+  if (!may_have_snapshot(invocation, session, summary) || summary.touched.size() > most_looked_at_twice)
+    return std::nullopt;
+  std::set<NodeId> again(summary.touched.begin(), summary.touched.end());
+  auto first = draft(invocation, session, summary.nodes, again);
+  if (first && again.empty()) return first;
+  if (again.size() > most_looked_at_twice || stop.requested()) return std::nullopt;
+  if (first)
+    if (auto around = draft_around(invocation, session, *std::move(first), again, summary.nodes)) return around;
+  if (summary.nodes > most_looked_at_twice) return std::nullopt;
+  return draft_again(
+      session, Workspace::Recall::all,
+      [&](Session& next) { return still_unchanged(invocation, next, summary.nodes, stop); },
+      [&](Session& next) { return settled_draft(invocation, next, summary.nodes); });
+}
+
+std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, Change& change,
+                                            const RunSummary& summary, const StopSignal& stop) {
+  if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
+  if (summary.touched.empty())
+    if (auto done = draft(invocation, session, change, summary.nodes)) return done;
+  return stop.requested() ? std::nullopt : draft_again(invocation, session, change, summary.nodes);
 }
 
 void publish(SnapshotDraft draft) {
