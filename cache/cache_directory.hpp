@@ -49,6 +49,7 @@ class CacheDirectory final : public CacheTier {
   // `root` is absolute and need not exist. Nothing is made before something is published.
   CacheDirectory(Disk& disk, std::string root, Access access = Access::read_write,
                  Descriptions descriptions = Descriptions::keep);
+  [[nodiscard]] bool describes() const { return descriptions_ == Descriptions::keep; }
 
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] std::string path_of(CacheKind kind, const StrongDigest& digest) const;

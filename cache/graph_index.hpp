@@ -1,5 +1,5 @@
 // The graph behind a snapshot, as one flat file beside it: what has to be known of all nodes by a run that plans and
-// decides only some of them (docs/design/0011-change-path.md). The front does not need it.
+// decides only some of them (docs/design/0012-change-path.md). The front does not need it.
 //
 // The form, each part where the one before ends; see cache/flat_file.hpp:
 //   GraphHeader
@@ -39,8 +39,9 @@ struct GraphNode {
   std::uint32_t table = 0;
   GraphStretch dependencies;  // ascending
   GraphStretch outputs;       // and depfiles
-  std::uint32_t wanted = 0;   // a truth: the run was about it
-  std::uint32_t reserved = 0;
+  // Truths.
+  std::uint32_t wanted = 0;  // the run was about it
+  std::uint32_t open = 0;    // it did not come out, or is never left alone: every run decides it
 };
 
 // From one header `[rule.name]` to the next.

@@ -67,7 +67,9 @@ struct SnapshotHeader {
   std::uint32_t directory = 0;  // in the text: where the command worked; "" when that decides nothing
   std::uint32_t program = 0;    // in the text: the program that planned and decided
   std::uint32_t machine = 0;    // in the text: of uname()
-  std::uint32_t report = 0;     // in the text: what the run says at its end, without the time that it took
+  // In the text: what a run says at its end, without the time that it took; "" when it has something to do even if all
+  // is as recorded.
+  std::uint32_t report = 0;
   std::uint32_t reserved = 0;
 };
 static_assert(sizeof(SnapshotHeader) == 104 && std::is_trivially_copyable_v<SnapshotHeader>);

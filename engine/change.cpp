@@ -83,6 +83,7 @@ bool Change::is_pipeline_file(std::string_view directory, std::string_view name)
 }
 
 bool Change::find_changed(std::span<const std::uint32_t> differing, SourceTree& tree) {
+  for (std::size_t i = 0; i < decided_.size(); ++i) decided_[i] = graph_.nodes[i].open != 0;
   auto next = differing.begin();
   for (const SnapshotDirectory& directory : snapshot_.directories()) {
     const auto looks = snapshot_.looks(directory);
@@ -309,8 +310,11 @@ void Change::add_foreign_outputs(NodeId id, std::vector<std::string>& outputs) c
       for (const std::uint32_t output : graph_.outputs(graph_.nodes[i])) outputs.emplace_back(graph_.text(output));
 }
 
-GraphIndex Change::index() const {
+GraphIndex Change::index(std::span<const NodeId> open) const {
   GraphIndex index = graph_.without_rows();
+  for (std::size_t i = 0; i < index.nodes.size(); ++i)
+    if (decided_[i]) index.nodes[i].open = 0;
+  for (const NodeId id : open) index.nodes[whole_id(id)].open = 1;
   index.pieces.clear();
   for (std::size_t i = 0; i < files_.size(); ++i) {
     index.files[i].bytes = files_[i].bytes;

@@ -1,4 +1,4 @@
-// A run after a change, of the nodes that it can have to do with (docs/design/0011-change-path.md): which nodes are to
+// A run after a change, of the nodes that it can have to do with (docs/design/0012-change-path.md): which nodes are to
 // be decided anew, which tables have to be read and planned for that, and whether what was planned fits to the rest of
 // the graph, of which only what cache/graph_index.hpp keeps is known.
 //
@@ -61,8 +61,9 @@ class Change final : public TableChoice, public Surroundings {
   [[nodiscard]] std::uint32_t whole_id(NodeId id) const { return whole_ids_[index_of(id)]; }
   [[nodiscard]] bool is_decided(std::uint32_t node) const { return decided_[node]; }
   [[nodiscard]] std::size_t decided_count() const { return decided_count_; }
-  // The graph as it is kept from now on, without rows.
-  [[nodiscard]] GraphIndex index() const;
+  // The graph as it is kept from now on, without rows. `open` are those of the decided nodes, as the loaded graph names
+  // them, that every run decides.
+  [[nodiscard]] GraphIndex index(std::span<const NodeId> open) const;
   // Whether a look of everybody's is at a file of the pipeline, which may have changed.
   [[nodiscard]] bool is_pipeline_file(std::string_view directory, std::string_view name) const;
   [[nodiscard]] const GraphView& graph() const { return graph_; }

@@ -447,6 +447,7 @@ void finish(RunState& state, NodeId id, Decision& decision, NodeReport& report) 
 }  // namespace
 
 NodeReport run_node(RunState& state, NodeId id) {
+  const SourceTree::AskedFor node_itself(static_cast<std::uint32_t>(index_of(id)));
   NodeReport report;
   Decision decision = decide(state, id);
   switch (decision.next) {

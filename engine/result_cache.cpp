@@ -181,7 +181,8 @@ void ResultCache::publish_latest() {
     publish(*shared_, new_shared_latest_, Publisher::Reach::shared);
     publisher_->flush();
   }
-  publish(local_, new_latest_, Publisher::Reach::local);
+  // Without the actions themselves nobody could say what has changed since.
+  if (local_.describes()) publish(local_, new_latest_, Publisher::Reach::local);
 }
 
 std::vector<std::string> ResultCache::finish(End end) {

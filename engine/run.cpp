@@ -350,29 +350,33 @@ void compare_with_elsewhere(RunState& state, const std::string& label, Decision&
 
 }  // namespace
 
-bool is_unchanged(Workspace& workspace, const PlannedPipeline& planned, RunScope scope) {
+std::vector<NodeId> find_open(Workspace& workspace, const PlannedPipeline& planned, RunScope scope) {
   SilentListener nobody;
   const RunOptions options;
   const std::vector<bool> wanted = scope.decide;
   Stage stage(workspace, planned, std::move(scope), options, ResultCache::Use::look, nobody);
   RunState& state = stage.state;
+  state.cache = nullptr;
+  std::vector<NodeId> open;
   for (const NodeId id : planned.graph.order()) {
     if (!wanted[index_of(id)]) continue;
     Decision decision = decide(state, id);
-    if (decision.next != Next::nothing) return false;
+    if (decision.next != Next::nothing) {
+      open.push_back(id);
+      continue;
+    }
     FinishedNode& finished = state.finished[index_of(id)];
     finished.outcome = Outcome::unchanged;
     finished.key = decision.key;
     finished.result = std::move(decision.result);
   }
-  return true;
+  return open;
 }
 
-std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned, const std::vector<NodeId>& selected) {
+std::vector<NodeId> find_open(Workspace& workspace, const PlannedPipeline& planned,
+                              const std::vector<NodeId>& selected) {
   SilentListener nobody;
-  RunScope scope = whole_scope(workspace, planned, selected, nobody);
-  const std::size_t count = scope.nodes;
-  return is_unchanged(workspace, planned, std::move(scope)) ? count : 0;
+  return find_open(workspace, planned, whole_scope(workspace, planned, selected, nobody));
 }
 
 std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& planned,

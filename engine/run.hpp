@@ -53,11 +53,10 @@ RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, co
 RunSummary run_pipeline(Workspace& workspace, const PlannedPipeline& planned, RunScope scope, const RunOptions& options,
                         const StopSignal& stop, EventListener& events);
 
-// Whether a run of `selected` would find every node unchanged, by the same decisions. Runs nothing; ends at the first
-// node that is not. The number of nodes then, 0 otherwise.
-[[nodiscard]] std::size_t count_unchanged(Workspace& workspace, const PlannedPipeline& planned,
-                                          const std::vector<NodeId>& selected);
-[[nodiscard]] bool is_unchanged(Workspace& workspace, const PlannedPipeline& planned, RunScope scope);
+// The nodes of a run that it would not leave alone, by the same decisions; in order. Runs nothing, and asks no cache.
+[[nodiscard]] std::vector<NodeId> find_open(Workspace& workspace, const PlannedPipeline& planned,
+                                            const std::vector<NodeId>& selected);
+[[nodiscard]] std::vector<NodeId> find_open(Workspace& workspace, const PlannedPipeline& planned, RunScope scope);
 
 // What `why` and `run --dry-run` show of a node: its decision, with the nodes before it as they were recorded.
 struct Forecast {

@@ -92,10 +92,10 @@ ShortAnswer answer_shortly(const ShortRun& run) {
     return {};
   auto differing = differing_looks(*snapshot, processors(), most_changes);
   if (!differing) return {};
-  if (!differing->empty())
-    return {.report = {}, .changes = ChangeNotice{snapshot->header().sum, *std::move(differing)}};
   const char* const report = snapshot->text(snapshot->header().report);
-  return report == nullptr ? ShortAnswer() : ShortAnswer{.report = report, .changes = {}};
+  if (report == nullptr) return {};
+  if (differing->empty() && *report != '\0') return {.report = report, .changes = {}};
+  return {.report = {}, .changes = ChangeNotice{snapshot->header().sum, *std::move(differing)}};
 }
 
 }  // namespace trilock::cli

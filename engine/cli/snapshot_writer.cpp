@@ -57,8 +57,16 @@ std::vector<std::string> plain_words(const Invocation& invocation) {
   return words;
 }
 
+// What a run with nothing to do says.
+std::string report_of(std::size_t nodes) {
+  RunSummary next;
+  next.nodes = nodes;
+  next.counts[static_cast<std::size_t>(Outcome::unchanged)] = nodes;
+  return summary_counts(next);
+}
+
 // `also` are variables that others have asked for.
-SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::size_t nodes,
+SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::string report,
                    std::vector<std::string> also = {}) {
   const auto& variables = workspace.environment().all();
   std::vector<std::string> asked = workspace.environment().asked_for();
@@ -70,9 +78,6 @@ SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::size
     const auto found = variables.find(std::string(name));
     return found == variables.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   });
-  RunSummary next;  // what it will count
-  next.nodes = nodes;
-  next.counts[static_cast<std::size_t>(Outcome::unchanged)] = nodes;
   utsname machine{};
   ::uname(&machine);
   return {.words = plain_words(invocation),
@@ -84,18 +89,19 @@ SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::size
           .directory = invocation.var_files.empty() ? "" : working_directory(invocation).value_or("?"),
           .program = own_program(),
           .machine = machine.machine,
-          .report = summary_counts(next)};
+          .report = std::move(report)};
 }
 
-// Of a session that looked at everything. Nodes that may have seen something else than stands in the draft are added to
-// `again`. None when that may be true of planning.
-std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& session, std::size_t nodes,
-                                   std::set<NodeId>& again) {
+// Of a session that looked at everything; `open` are the nodes that every run decides. Nodes that may have seen
+// something else than stands in the draft are added to `again`. None when that may be true of planning.
+std::optional<SnapshotDraft> draft_whole(const Invocation& invocation, Session& session, std::size_t nodes,
+                                         std::span<const NodeId> open, std::set<NodeId>& again) {
   Workspace& workspace = *session.workspace;
   std::vector<NodeId> selected;
   if (select(invocation, session, selected) != exit_done) return std::nullopt;
   SnapshotDraft draft;
   draft.graph = index_of_graph(session.planned, session.sources, session.planned.graph.closure(selected));
+  for (const NodeId id : open) draft.graph.nodes[index_of(id)].open = 1;
   bool everybody = false;
   const auto account = workspace.tree().account([&](const SourceTree::Look& look) {
     draft.looks.add(look.directory, look.name, look.followed, look.stat, draft.graph.row(look.askers));
@@ -105,27 +111,23 @@ std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& sessio
       for (const std::uint32_t asker : look.askers) again.insert(NodeId{asker});
   });
   if (everybody || account == SourceTree::Account::unknown) return std::nullopt;
-  draft.run = run_of(invocation, workspace, nodes);
+  draft.run = run_of(invocation, workspace, open.empty() ? report_of(nodes) : "");
   draft.state_dir = workspace.state_dir();
   return draft;
 }
 
-std::optional<SnapshotDraft> settled_draft(const Invocation& invocation, Session& session, std::size_t nodes) {
-  std::set<NodeId> again;
-  auto done = draft(invocation, session, nodes, again);
-  return again.empty() ? std::move(done) : std::nullopt;
-}
-
-std::optional<SnapshotDraft> draft(const Invocation& invocation, Session& session, const Change& change,
-                                   std::size_t nodes) {
+// Of a session that looked at what `change` decides; `open` are those of it that every run decides.
+std::optional<SnapshotDraft> draft_part(const Invocation& invocation, Session& session, const Change& change,
+                                        std::size_t nodes, std::span<const NodeId> open) {
   Workspace& workspace = *session.workspace;
   SnapshotDraft draft;
-  draft.graph = change.index();
+  draft.graph = change.index(open);
   const std::vector<std::string> own = own_files(workspace.state_dir(), own_program());
   if (!add_next_looks(change, workspace.tree(), own, draft.looks, draft.graph)) return std::nullopt;
   std::vector<std::string> before;
   for (const std::uint32_t name : change.snapshot().variables()) before.emplace_back(change.snapshot().text(name));
-  draft.run = run_of(invocation, workspace, nodes, std::move(before));
+  const bool is_done = std::ranges::none_of(draft.graph.nodes, [](const GraphNode& node) { return node.open != 0; });
+  draft.run = run_of(invocation, workspace, is_done ? report_of(nodes) : "", std::move(before));
   draft.state_dir = workspace.state_dir();
   return draft;
 }
@@ -136,13 +138,6 @@ std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runn
                                            workspace.db(), runner, recall);
   again->tree().keep_account();
   return again;
-}
-
-bool still_unchanged(const Invocation& invocation, Session& again, std::size_t nodes, const StopSignal& stop) {
-  std::vector<NodeId> selected;
-  if (load(invocation, again) != exit_done || !again.diagnostics.all().empty() || stop.requested()) return false;
-  return select(invocation, again, selected) == exit_done &&
-         count_unchanged(*again.workspace, again.planned, selected) == nodes;
 }
 
 // A pipe or a terminal can give something else each time.
@@ -156,53 +151,64 @@ bool var_files_are_files(const Invocation& invocation, Session& session) {
 
 bool may_have_snapshot(const Invocation& invocation, Session& session, const RunSummary& summary) {
   Workspace& workspace = *session.workspace;
-  return summary.exit_code == exit_done && session.diagnostics.all().empty() && invocation.file.empty() &&
-         workspace.state_dir().starts_with('/') && !workspace.questions().asked_for_this_run() &&
-         workspace.environment().get("TRILOCK_SHORT_PATH") != "0" && var_files_are_files(invocation, session) &&
-         !own_program().empty();
+  return (summary.exit_code == exit_done || summary.exit_code == exit_failed) && session.diagnostics.all().empty() &&
+         invocation.file.empty() && workspace.state_dir().starts_with('/') &&
+         !workspace.questions().asked_for_this_run() && workspace.environment().get("TRILOCK_SHORT_PATH") != "0" &&
+         var_files_are_files(invocation, session) && !own_program().empty();
 }
 
-// Looks at everything once more by `look`, as the next run would, and drafts what it saw. `look` is false when that run
-// would have something to do.
-std::optional<SnapshotDraft> draft_again(Session& session, Workspace::Recall recall,
-                                         const std::function<bool(Session&)>& look,
-                                         const std::function<std::optional<SnapshotDraft>(Session&)>& draft) {
+// Calls `look` with a session that has looked at nothing yet, when what was written by now is no longer young.
+std::optional<SnapshotDraft> look_again(Session& session, Workspace::Recall recall,
+                                        const std::function<std::optional<SnapshotDraft>(Session&)>& look) {
   Workspace& workspace = *session.workspace;
-  workspace.disk().wait_for_clock(workspace.disk().latest_stamp_ns());  // what was written now is no longer young
+  workspace.disk().wait_for_clock(workspace.disk().latest_stamp_ns());
   NoProcesses runner;
   Session again;
   again.pipeline_path = session.pipeline_path;
   again.workspace = opened_anew(workspace, runner, recall);
-  if (!look(again) || again.workspace->questions().asked_for_this_run() || !again.workspace->save())
-    return std::nullopt;
-  return draft(again);
+  auto draft = look(again);
+  const bool holds = !again.workspace->questions().asked_for_this_run() && again.workspace->save();
+  return holds ? std::move(draft) : std::nullopt;
 }
 
-// What `change` decides, looked at once more.
-std::optional<SnapshotDraft> draft_again(const Invocation& invocation, Session& session, Change& change,
-                                         std::size_t nodes) {
-  return draft_again(
-      session, Workspace::Recall::some,
-      [&](Session& again) {
-        again.workspace->recall(change.paths_to_remember());
-        std::optional<RunScope> scope = load_part(invocation, again, change);
-        return scope && is_unchanged(*again.workspace, again.planned, *std::move(scope));
-      },
-      [&](Session& again) { return draft(invocation, again, change, nodes); });
+// What `change` decides, as the next run would find it.
+std::optional<SnapshotDraft> look_again_at(Change& change, const Invocation& invocation, Session& session,
+                                           std::size_t nodes) {
+  return look_again(session, Workspace::Recall::some, [&](Session& next) -> std::optional<SnapshotDraft> {
+    next.workspace->recall(change.paths_to_remember());
+    std::optional<RunScope> scope = load_part(invocation, next, change);
+    if (!scope) return std::nullopt;
+    const std::vector<NodeId> open = find_open(*next.workspace, next.planned, *std::move(scope));
+    return draft_part(invocation, next, change, nodes, open);
+  });
 }
 
 // Most nodes of a run that did something were as they are; what they looked at holds. The others, and those that may
 // have seen what is no more, are looked at again.
-std::optional<SnapshotDraft> draft_around(const Invocation& invocation, Session& session, SnapshotDraft first,
-                                          const std::set<NodeId>& again, std::size_t nodes) {
+std::optional<SnapshotDraft> look_again_at(const std::set<NodeId>& nodes, const Invocation& invocation,
+                                           Session& session, SnapshotDraft first, std::size_t count) {
   const auto looks = first.looks.finish(first.run);
   if (!looks) return std::nullopt;
   const auto snapshot = SnapshotView::over(*looks);
   const auto bytes = first.graph.finish(SnapshotBuilder::sum_of(*looks));
   const auto graph = bytes ? GraphView::over(*bytes, SnapshotBuilder::sum_of(*looks)) : std::nullopt;
   if (!snapshot || !graph) return std::nullopt;
-  const std::unique_ptr<Change> change = Change::of(*snapshot, *graph, std::vector<NodeId>(again.begin(), again.end()));
-  return change ? draft_again(invocation, session, *change, nodes) : std::nullopt;
+  const std::unique_ptr<Change> change = Change::of(*snapshot, *graph, std::vector<NodeId>(nodes.begin(), nodes.end()));
+  return change ? look_again_at(*change, invocation, session, count) : std::nullopt;
+}
+
+std::optional<SnapshotDraft> look_again_at_all(const Invocation& invocation, Session& session, std::size_t nodes,
+                                               const StopSignal& stop) {
+  return look_again(session, Workspace::Recall::all, [&](Session& next) -> std::optional<SnapshotDraft> {
+    std::vector<NodeId> selected;
+    if (load(invocation, next) != exit_done || !next.diagnostics.all().empty() || stop.requested() ||
+        select(invocation, next, selected) != exit_done)
+      return std::nullopt;
+    const std::vector<NodeId> open = find_open(*next.workspace, next.planned, selected);
+    std::set<NodeId> again;
+    auto draft = draft_whole(invocation, next, nodes, open, again);
+    return again.empty() ? std::move(draft) : std::nullopt;
+  });
 }
 
 }  // namespace
@@ -212,24 +218,21 @@ std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Sessio
   if (!may_have_snapshot(invocation, session, summary) || summary.touched.size() > most_looked_at_twice)
     return std::nullopt;
   std::set<NodeId> again(summary.touched.begin(), summary.touched.end());
-  auto first = draft(invocation, session, summary.nodes, again);
+  auto first = draft_whole(invocation, session, summary.nodes, {}, again);
   if (first && again.empty()) return first;
   if (again.size() > most_looked_at_twice || stop.requested()) return std::nullopt;
   if (first)
-    if (auto around = draft_around(invocation, session, *std::move(first), again, summary.nodes)) return around;
-  if (summary.nodes > most_looked_at_twice) return std::nullopt;
-  return draft_again(
-      session, Workspace::Recall::all,
-      [&](Session& next) { return still_unchanged(invocation, next, summary.nodes, stop); },
-      [&](Session& next) { return settled_draft(invocation, next, summary.nodes); });
+    if (auto next = look_again_at(again, invocation, session, *std::move(first), summary.nodes)) return next;
+  return summary.nodes > most_looked_at_twice ? std::nullopt
+                                              : look_again_at_all(invocation, session, summary.nodes, stop);
 }
 
 std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, Change& change,
                                             const RunSummary& summary, const StopSignal& stop) {
   if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
   if (summary.touched.empty())
-    if (auto done = draft(invocation, session, change, summary.nodes)) return done;
-  return stop.requested() ? std::nullopt : draft_again(invocation, session, change, summary.nodes);
+    if (auto done = draft_part(invocation, session, change, summary.nodes, {})) return done;
+  return stop.requested() ? std::nullopt : look_again_at(change, invocation, session, summary.nodes);
 }
 
 void publish(SnapshotDraft draft) {
