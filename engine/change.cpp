@@ -169,7 +169,8 @@ bool Change::add_dependents() {
   return true;
 }
 
-// Those with nodes that are decided, and for their references those with nodes that these depend on.
+// Those with nodes that are decided, for their references those with nodes that these depend on, and those that stand
+// where everything is read.
 bool Change::choose_tables() {
   linked_.assign(graph_.tables.size(), false);
   for (std::uint32_t i = 0; i < decided_.size(); ++i) {
@@ -183,6 +184,11 @@ bool Change::choose_tables() {
     if (!linked_[node.table]) continue;
     for (const std::uint32_t dependency : graph_.dependencies(node)) read_[graph_.nodes[dependency].table] = true;
   }
+  std::vector<bool> apart(read_.size(), false);
+  for (const File& file : files_)
+    for (const GraphPiece& piece : file.pieces)
+      if (piece.table < apart.size()) apart[piece.table] = true;
+  for (std::size_t i = 0; i < read_.size(); ++i) read_[i] = read_[i] || !apart[i];
   const auto count = static_cast<std::size_t>(std::ranges::count(read_, true));
   if (count > few_tables && count > read_.size() / 2) return false;
   for (std::uint32_t i = 0; i < read_.size(); ++i) {

@@ -152,10 +152,14 @@ class Scanner {
 
   void close_header(std::size_t dots) {
     const std::string_view key = text_.substr(key_begins_, offset_ - key_begins_);
+    const std::string_view title = is_bare(key) ? key : "";
+    const std::size_t begin = header_->begin + skipped_;
     TomlPart& last = scan_.parts.back();
-    if (dots == 1 && header_->begin + skipped_ - last.begin >= part_bytes_)
-      scan_.parts.push_back({header_->begin + skipped_, header_->lines_before, is_bare(key) ? key : ""});
-    else if (!is_bare(key) || !key.starts_with(last.title) || key.substr(last.title.size(), 1) != ".")
+    if (dots == 1 && begin - last.begin >= part_bytes_)
+      scan_.parts.push_back({begin, header_->lines_before, title});
+    else if (dots == 1 && begin == last.begin)
+      last.title = title;
+    else if (title.empty() || !title.starts_with(last.title) || title.substr(last.title.size(), 1) != ".")
       last.title = {};
   }
 

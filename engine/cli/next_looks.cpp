@@ -48,9 +48,6 @@ class Merger {
       const auto fresh = fresh_.find(std::string_view(path));
       for (const SnapshotLook& look : snapshot_.looks(directory))
         if (!keep(path, look, fresh == fresh_.end() ? nullptr : &fresh->second)) return false;
-      if (fresh == fresh_.end()) continue;
-      for (auto& [name, look] : fresh->second) add(path, name, look);
-      fresh_.erase(fresh);
     }
     for (auto& [path, directory] : fresh_)
       for (auto& [name, look] : directory) add(path, name, look);
