@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "schemas/toml_syntax.hpp"
@@ -40,7 +41,8 @@ class Scanner {
       scan_.unclosed =
           SyntaxError{open.array ? "array is not closed" : "inline table is not closed", {}, open.line, open.column, 1};
     }
-    if (!may_cut_) scan_.parts.resize(1);
+    if (!may_cut_) scan_.parts.assign(1, {});
+    if (!elsewhere_.empty()) drop_divided_titles();
     return std::move(scan_);
   }
 
@@ -160,7 +162,20 @@ class Scanner {
     else if (dots == 1 && begin == last.begin)
       last.title = title;
     else if (title.empty() || !title.starts_with(last.title) || title.substr(last.title.size(), 1) != ".")
-      last.title = {};
+      see_beside(title, last);
+  }
+
+  // A header that is not of the part's table: that is not all that the part holds, and the header's own table is not
+  // all in a part of its own.
+  void see_beside(std::string_view title, TomlPart& part) {
+    part.title = {};
+    const std::size_t dot = title.find('.');
+    if (dot != title.npos) elsewhere_.insert(title.substr(0, title.find('.', dot + 1)));
+  }
+
+  void drop_divided_titles() {
+    for (TomlPart& part : scan_.parts)
+      if (elsewhere_.contains(part.title)) part.title = {};
   }
 
   static bool is_bare(std::string_view key) {
@@ -213,8 +228,9 @@ class Scanner {
   std::vector<Open> open_;
   std::size_t top_dots_ = 0;
   std::size_t part_bytes_;
-  std::optional<TomlPart> header_;  // that is open
-  std::size_t key_begins_ = 0;      // of that
+  std::optional<TomlPart> header_;                  // that is open
+  std::size_t key_begins_ = 0;                      // of that
+  std::unordered_set<std::string_view> elsewhere_;  // tables with headers in parts that are not theirs
   bool may_cut_ = true;
   TomlScan scan_;
 };

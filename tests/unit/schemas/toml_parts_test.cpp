@@ -78,7 +78,71 @@ bool check_same(const std::string& text) {
   return true;
 }
 
+// The tables of two keys, and what stands beside them, in any order: of the tables `[a]` and `[c]` that is the order in
+// which they come up, in which of the tables of nodes their places decide.
+std::vector<std::string> shown_tables(const ConfigTable& table) {
+  std::vector<std::string> shown;
+  for (const ConfigEntry& entry : table.entries) {
+    const ConfigTable* const below = entry.value.table();
+    if (below == nullptr) shown.push_back(entry.key + "=" + show(entry.value));
+    if (below == nullptr) continue;
+    for (const ConfigEntry& child : below->entries)
+      shown.push_back(fmt::format("{}.{}={}", entry.key, child.key, show(child.value)));
+  }
+  std::ranges::sort(shown);
+  return shown;
+}
+
+// Without one of its pieces a document says the same but for the table that the piece is. How many pieces were left
+// out.
+std::size_t check_pieces(const std::string& text) {
+  SourceMap sources;
+  Diagnostics diagnostics;
+  const auto id = sources.add("t.toml", text);
+  const std::vector<std::string> all = shown_tables(read_toml(id, sources, diagnostics));
+  if (diagnostics.has_errors()) return 0;
+  const std::vector<TomlPiece> pieces = toml_pieces(text);
+  std::size_t left_out = 0;
+  for (const TomlPiece& without : pieces) {
+    if (without.title.empty()) continue;
+    std::vector<TomlStretch> parts;
+    for (const TomlPiece& piece : pieces)
+      if (&piece != &without) parts.push_back(piece.where);
+    const auto read = read_toml_parts(parts, id, sources, one_after_another);
+    if (!read) continue;
+    std::vector<std::string> expected = all;
+    std::erase_if(expected,
+                  [&](const std::string& shown) { return shown.starts_with(std::string(without.title) + "="); });
+    CAPTURE(without.title);
+    CAPTURE(text);
+    CHECK(shown_tables(*read) == expected);
+    CHECK(expected.size() + 1 == all.size());
+    ++left_out;
+  }
+  return left_out;
+}
+
 }  // namespace
+
+TEST_CASE("pieces say which table they are, when they are nothing else") {
+  const auto titles = [](std::string_view text) {
+    std::vector<std::string> found;
+    for (const TomlPiece& piece : toml_pieces(text)) found.emplace_back(piece.title);
+    return found;
+  };
+  using Titles = std::vector<std::string>;
+  CHECK(titles("[a.b]\nx = 1\n[a.c]\n") == Titles{"a.b", "a.c"});
+  CHECK(titles("# first\n[a.b]\n") == Titles{"", "a.b"});
+  CHECK(titles("x = 1\n[a.b]\n[a.b.c]\n[a.b.c.d]\n") == Titles{"", "a.b"});
+  CHECK(titles("[a.b]\n[a.c]\n[vars]\n") == Titles{"a.b", ""});
+  CHECK(titles("[a.b]\n[a.c.d]\n[a.e]\n") == Titles{"", "a.e"});
+  CHECK(titles("[a.b]\n[a.bc.d]\n") == Titles{""});
+  CHECK(titles("[a.\"b\"]\n[ a.c]\n[a-1._2]\n") == Titles{"", "", "a-1._2"});
+  CHECK(titles("[a.b]\nx = [\n[1.0]\n]\ny = \"\"\"\n[c]\n\"\"\"\n[a.c]\n") == Titles{"a.b", "a.c"});
+  CHECK(titles("\xEF\xBB\xBF[a.b]\n[a.c]\n") == Titles{"", "a.b", "a.c"});
+  CHECK(titles("[a.b]\n[[c]]\n[a.c]\n").size() == 1);
+  CHECK(titles("[a.b]\nx = \"\"\"").empty());
+}
 
 TEST_CASE("a document may be cut at headers of two keys alone") {
   const std::string text =
@@ -208,6 +272,7 @@ TEST_CASE("property: documents of random lines read the same in parts and as a w
   const std::uint64_t seeds = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : asked != nullptr ? 1 : 10'000;
   std::size_t plain = 0;
   std::size_t good = 0;
+  std::size_t left_out = 0;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     CAPTURE(seed);
     std::mt19937_64 random(seed);
@@ -220,9 +285,10 @@ TEST_CASE("property: documents of random lines read the same in parts and as a w
       text += random() % 30 == 0 ? "\r\n" : "\n";
     }
     if (check_same(text)) ++plain;
+    left_out += check_pieces(text);
     if (read(text, whole).good) ++good;
   }
-  MESSAGE("good: ", good, ", plain: ", plain);
+  MESSAGE("good: ", good, ", plain: ", plain, ", pieces left out: ", left_out);
   if (seeds >= 10'000) CHECK((good > seeds / 10 && plain > seeds / 20));
 }
 
