@@ -107,6 +107,8 @@ class RealDisk final : public Disk {
     Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY); }));
     if (!file) return fail_errno(cannot("read", path), errno);
     std::string content;
+    struct stat stat {};
+    if (::fstat(file.get(), &stat) == 0 && stat.st_size > 0) content.reserve(static_cast<std::size_t>(stat.st_size));
     const int error = read_pieces(file.get(), [&](std::string_view bytes) { content.append(bytes); });
     if (error != 0) return fail_errno(cannot("read", path), error);
     return content;

@@ -128,6 +128,7 @@ std::size_t distance(const std::u32string& a, const std::u32string& b) {
 
 SourceId SourceMap::add(std::string path, std::string text) {
   Source source{std::move(path), std::move(text), {0}};
+  source.line_starts.reserve(static_cast<std::size_t>(std::ranges::count(source.text, '\n')) + 1);
   for (std::size_t i = 0; (i = source.text.find('\n', i)) != std::string::npos;) source.line_starts.push_back(++i);
   sources_.push_back(std::move(source));
   return static_cast<SourceId>(sources_.size() - 1);
