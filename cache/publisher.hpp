@@ -18,7 +18,7 @@
 namespace trilock {
 
 struct PublisherLimits {
-  std::chrono::milliseconds delay{100};                          // that a result may wait for others to share a sync
+  std::chrono::milliseconds delay{500};                          // that a result may wait for others to share a sync
   std::uint64_t batch_bytes = std::uint64_t{64} << 20;           // captured; with more a batch does not wait
   std::uint64_t waiting_bytes = std::uint64_t{1} << 30;          // captured; with more `add` waits for the disk
   std::uint64_t waiting_shared_bytes = std::uint64_t{64} << 20;  // in memory; with more a result is not shared
