@@ -61,8 +61,8 @@ Result<std::unique_ptr<Revision>> Revision::open(const Surroundings& surrounding
   return revision;
 }
 
-Result<std::string> Revision::git(const std::string& dir, std::vector<std::string> arguments,
-                                  const std::string& index) {
+Result<std::string> Revision::git(const std::string& dir, std::vector<std::string> arguments, const std::string& index,
+                                  std::string* messages) {
   arguments.insert(arguments.begin(), "git");
   // Without optional locks git never writes the index of the repository.
   std::vector<EnvVar> own = {{"GIT_OPTIONAL_LOCKS", "0", EnvClass::declared}};
@@ -79,6 +79,7 @@ Result<std::string> Revision::git(const std::string& dir, std::vector<std::strin
   if (run->end == ProcessEnd::cancelled) return fail(ErrorKind::interrupted, "interrupted");
   if (run->exit_code != 0)
     return fail(ErrorKind::tool_failed, fmt::format("`git {}` failed: {}", command, trimmed(run->err)));
+  if (messages != nullptr) *messages = std::move(run->err);
   return std::move(run->out);
 }
 
@@ -161,8 +162,10 @@ Status Revision::list(const Repository& repository, Listed& listed) {
   if (!read) return std::unexpected(read.error());
 
   // ":100644 100755 OID OID M\0path\0": the first mode and id are the revision's.
+  std::string messages;
   const Result<std::string> changed =
-      git(repository.top, {"diff-files", "--raw", "-z", "--no-abbrev", "--ignore-submodules=none"}, repository.index);
+      git(repository.top, {"diff-files", "--raw", "-z", "--no-abbrev", "--ignore-submodules=none"}, repository.index,
+          &messages);
   if (!changed) return std::unexpected(changed.error());
   for (std::string_view rest = *changed; !rest.empty();) {
     const std::string_view entry = take(rest);
@@ -172,6 +175,13 @@ Status Revision::list(const Repository& repository, Listed& listed) {
       listed.submodules.emplace_back(std::move(file), std::string(entry.substr(15, entry.find(' ', 15) - 15)));
     else if (entry.substr(1, 6) != no_file)
       listed.in_revision.push_back(std::move(file));
+  }
+  // What cannot be looked at (a symlink that leads to itself took the place of a directory above) is left out of that
+  // list, with no more than a message.
+  if (!messages.empty()) {
+    const Result<std::string> unseen = git(repository.top, {"ls-files", "--deleted", "-z"}, repository.index);
+    if (!unseen) return std::unexpected(unseen.error());
+    for (std::string_view rest = *unseen; !rest.empty();) listed.in_revision.emplace_back(take(rest));
   }
 
   // The second list has files that git would ignore if they had not been added by name.

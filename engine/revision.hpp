@@ -67,7 +67,9 @@ class Revision {
   };
   struct Listed;  // what git lists of one repository
 
-  Result<std::string> git(const std::string& dir, std::vector<std::string> arguments, const std::string& index = {});
+  // What it writes to standard output; `messages` gets what it writes to standard error.
+  Result<std::string> git(const std::string& dir, std::vector<std::string> arguments, const std::string& index = {},
+                          std::string* messages = nullptr);
   Status find_repository(const std::string& dir);
   Status find_commit(const std::string& name);
   Error no_such_revision(const std::string& name);

@@ -3,8 +3,9 @@
 # TRILOCK_TEST_SEED repeats the moments and edits of a run, as far as time can be repeated.
 . "$(dirname "$0")/lib.sh"
 rounds=${TRILOCK_TEST_ROUNDS:-200}
-RANDOM=${TRILOCK_TEST_SEED:-$((BASHPID % 32768))}
-echo "seed $RANDOM"
+seed=${TRILOCK_TEST_SEED:-$((BASHPID % 32768))}
+RANDOM=$seed
+echo "seed $seed"
 mkdir -p "$work/w/src" && cd "$work/w" || exit
 
 # Nodes with several outputs, directories, symlinks, a daemon, a pool; each with enough steps to be caught in between.

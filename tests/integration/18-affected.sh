@@ -327,6 +327,9 @@ git submodule --quiet update
 git init -q src/nested && echo n >src/nested/n.txt
 expect_use 'a repository inside that nobody added' 'input src/nested/n.txt: added'
 rm -rf src/nested
+mv src/deep "$work/aside" && ln -s deep src/deep
+expect_use 'a symlink that leads to itself in the place of a directory' 'input src/deep/two.txt: removed'
+rm src/deep && mv "$work/aside" src/deep
 odd='src/ü "quoted" $x.txt'
 echo odd >"$odd"
 expect_use 'a name that git would quote' "input $odd: added"
@@ -488,9 +491,9 @@ keys() {
   "$TRILOCK" run -n -v --json "$@" | jq -r 'select(.event == "node_finished") | .label + " " + (.key // .reason)'
 }
 (cd "$work/random-ref" && keys) >"$work/keys-then"
-RANDOM=${TRILOCK_TEST_SEED:-$$}
-echo "seed $RANDOM"
-RANDOM=${TRILOCK_TEST_SEED:-$$}
+seed=${TRILOCK_TEST_SEED:-$$}
+RANDOM=$seed
+echo "seed $seed"
 paths=(1 2 3 d d/1 d/2 d/3 d/e d/e/1 d/e/3 f f/1 f/g f/g/1 link link/1)
 edit() {
   local path=${paths[RANDOM % ${#paths[@]}]} parent
