@@ -21,8 +21,10 @@
 namespace trilock {
 namespace {
 
-constexpr std::size_t batch_rows = 512;
-constexpr std::chrono::milliseconds batch_delay{100};
+// Rows lie all over their tables, so a batch writes about a page for each, and one that is ten times as large writes
+// little more in all. What a kill takes away with it is still in the cache directory, which is written sooner.
+constexpr std::size_t batch_rows = 4096;
+constexpr std::chrono::milliseconds batch_delay{1000};
 constexpr std::string_view in_memory = ":memory:";
 
 Error in_context(std::string_view path, const Error& error) {
@@ -152,6 +154,7 @@ void StateDb::Impl::write_batches() {
     if (queue.empty()) return;
     wake.wait_for(lock, batch_delay, [this] { return stopping || wanted > finished || queue.size() >= batch_rows; });
     std::vector<StateRow> batch = std::exchange(queue, {});
+    queue.reserve(batch.size());  // the next one will be about as large
     lock.unlock();
     const Status status = write([&](StateTables& to) { return to.write(batch); });
     lock.lock();

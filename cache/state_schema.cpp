@@ -31,6 +31,8 @@ Status StateTables::set_up() {
     return fail(ErrorKind::invalid, "its file system lacks what SQLite's write-ahead log needs");
   }
   if (Status status = database_.execute("PRAGMA synchronous = NORMAL"); !status) return status;
+  // In KiB; what does not fit is read again and again while a long run writes. Memory is taken as it is used.
+  if (Status status = database_.execute("PRAGMA cache_size = -16384"); !status) return status;
   Result<std::int64_t> version = database_.number("PRAGMA user_version");
   if (version && *version == 0) {
     if (Status status = create(); !status) return status;

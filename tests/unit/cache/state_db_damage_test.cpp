@@ -20,7 +20,7 @@ TEST_CASE("state: an error of the disk is kept for flush and does not stop later
   put(folder.file("dir"), "a file where the directory should be");
   auto db = open(path);
   db->record_answer({fast_digest("q"), "f", "a"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   const Status failed = db->flush();
   REQUIRE(!failed.has_value());
   CHECK(failed.error().kind == ErrorKind::io);
