@@ -17,32 +17,27 @@ void require(bool ok) {
   std::abort();
 }
 
-}  // namespace
-
-StrongDigest strong_digest(std::string_view bytes) {
-  StrongHasher hasher;
-  hasher.update(bytes);
-  return hasher.finish();
+// Fetched once for the whole process and never freed: it is a constant of the library, fetching it takes as long as
+// hashing some kilobytes, and EVP_sha256() would be looked up again by every EVP_DigestInit_ex.
+const EVP_MD* sha256() {
+  static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return fetched;
 }
 
-// The algorithm is fetched explicitly, once for each hasher: EVP_sha256() would be looked up again by every
-// EVP_DigestInit_ex, and a process-wide handle would be a global.
+}  // namespace
+
 struct StrongHasher::State {
-  EVP_MD* algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   EVP_MD_CTX* context = EVP_MD_CTX_new();
 
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() {
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(algorithm);
-  }
+  ~State() { EVP_MD_CTX_free(context); }
 };
 
 StrongHasher::StrongHasher() : state_(std::make_unique<State>()) {
-  require(state_->algorithm != nullptr && state_->context != nullptr);
-  require(EVP_DigestInit_ex2(state_->context, state_->algorithm, nullptr) == 1);
+  require(sha256() != nullptr && state_->context != nullptr);
+  require(EVP_DigestInit_ex2(state_->context, sha256(), nullptr) == 1);
 }
 StrongHasher::~StrongHasher() = default;
 StrongHasher::StrongHasher(StrongHasher&&) noexcept = default;
@@ -57,6 +52,12 @@ StrongDigest StrongHasher::finish() {
   unsigned size = 0;
   require(EVP_DigestFinal_ex(state_->context, digest.data.data(), &size) == 1 && size == digest.data.size());
   return digest;
+}
+
+StrongDigest strong_digest(std::string_view bytes) {
+  StrongHasher hasher;
+  hasher.update(bytes);
+  return hasher.finish();
 }
 
 }  // namespace trilock

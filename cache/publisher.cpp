@@ -73,6 +73,7 @@ class Lane {
       if (items_.empty()) return;
       wake_.wait_for(lock, delay_, [this] { return stopping_ || wanted_ > finished_ || weight_ >= batch_weight_; });
       std::vector<Item> batch = std::exchange(items_, {});
+      items_.reserve(batch.size());  // the next one will be about as large
       working_ = std::exchange(weight_, 0);
       const std::size_t count = batch.size();
       lock.unlock();

@@ -72,6 +72,13 @@ void TreeCache::Entry::drop_digests() {
   strong.reset();
 }
 
+// A file that no earlier run knew belongs to a node that has not run here. The caches will be asked for that one, by
+// SHA-256, and to hash what is small takes less than to open it again.
+bool TreeCache::Entry::wants_both() const {
+  constexpr std::uint64_t small_bytes = 64 * 1024;
+  return !has_fast && !was_known && stat.size <= small_bytes;
+}
+
 // Digests that hold by stat survive, to be checked against the next stat.
 void TreeCache::Entry::forget() {
   if (target) {
@@ -172,7 +179,7 @@ void TreeCache::remember(std::vector<FileDigest> known) {
     entry.stat = row.stat;
     entry.fast = row.fast;
     entry.strong = row.has_strong ? std::make_unique<StrongDigest>(row.strong) : nullptr;
-    entry.has_fast = entry.durable = true;
+    entry.has_fast = entry.durable = entry.was_known = true;
     entry.known = Known::remembered;
   }
 }
@@ -307,6 +314,7 @@ Result<ContentDigests> TreeCache::digest(std::string_view path, Want want) {
   if (slot->stat.type == FileType::other) {
     return fail(ErrorKind::io, "cannot read `" + std::string(key) + "`: not a regular file");
   }
+  if (slot->wants_both()) want = Want::both;
   if (!slot->has_fast || (want == Want::both && !slot->strong)) {
     Status hashed = hash(claim, *slot, key, want);
     if (!hashed) {

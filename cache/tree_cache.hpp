@@ -69,7 +69,8 @@ class TreeCache {
     std::unique_ptr<Entry> target;  // of a symlink: the file that it leads to
     Known known = Known::nothing;
     bool has_fast = false;
-    bool durable = false;  // the digests hold for as long as the stat stays the same
+    bool was_known = false;  // to an earlier run, with whatever stat and content
+    bool durable = false;    // the digests hold for as long as the stat stays the same
     bool claimed = false;
     bool forgotten = false;  // while it was claimed
     bool unsettled = false;  // who asked may have seen something else than the stat says
@@ -78,6 +79,7 @@ class TreeCache {
     void forget();
     void see(const FileStat& now);
     void drop_digests();
+    [[nodiscard]] bool wants_both() const;
   };
   struct Listing {
     std::unique_ptr<std::vector<DirEntry>> names;

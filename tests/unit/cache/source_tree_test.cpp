@@ -97,7 +97,6 @@ TEST_CASE("tree: a file that was hashed in an earlier run costs one stat") {
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].path == "f");
   CHECK(rows[0].fast == fast_digest("content"));
-  CHECK_FALSE(rows[0].has_strong);
   CHECK(rows_of(first.tree).empty());
 
   first.disk.clear_log();
@@ -209,8 +208,14 @@ TEST_CASE("tree: a ctime of whole seconds is trusted only two seconds later") {
 
 TEST_CASE("tree: the strong digest is taken when it is asked for, and replaces the row") {
   World world;
+  world.disk.put("/w/f", "before");
+  world.disk.next_tick();
+  SourceTree earlier(world.disk, "/w");
+  CHECK(earlier.digest("f"));
+  world.tree.remember(rows_of(earlier));
   world.disk.put("/w/f", "content");
   world.disk.next_tick();
+  world.disk.clear_log();
   CHECK(world.tree.digest("f"));
   CHECK(world.tree.strong_digest("f")->strong == strong_digest("content"));
   CHECK(world.tree.strong_digest("f")->fast == fast_digest("content"));
@@ -228,6 +233,21 @@ TEST_CASE("tree: the strong digest is taken when it is asked for, and replaces t
   CHECK(next.digest("f") == fast_digest("content"));
   CHECK(next.strong_digest("f")->strong == strong_digest("content"));
   CHECK(world.disk.reads().empty());
+}
+
+TEST_CASE("tree: a small file that no earlier run knew is read once for both digests, a large one when asked") {
+  World world;
+  world.disk.put("/w/small", "content");
+  world.disk.put("/w/large", std::string(100'000, 'x'));
+  world.disk.next_tick();
+  CHECK(world.tree.digest("small") == fast_digest("content"));
+  CHECK(world.tree.strong_digest("small")->strong == strong_digest("content"));
+  CHECK(world.disk.reads() == Names{"/w/small"});
+  const std::vector<FileDigest> rows = rows_of(world.tree);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].strong == strong_digest("content"));
+  CHECK(world.tree.digest("large"));
+  CHECK_FALSE(rows_of(world.tree).at(0).has_strong);
 }
 
 TEST_CASE("tree: the digest of a symlink is that of the file it leads to, now") {
