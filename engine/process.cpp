@@ -61,7 +61,7 @@ bool make_pipe(Pipe& pipe) {
   if (::pipe2(fds.data(), O_CLOEXEC) != 0) return false;
   pipe.read = Fd(fds[0]);
   pipe.write = Fd(fds[1]);
-  return ::fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0;
+  return true;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -127,8 +127,8 @@ class Child {
           {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {exit_fd, POLLIN, 0}, {stop_poll_fd(), POLLIN, 0}}};
       const int ready = ::poll(fds.data(), fds.size(), next_timeout_ms());
       if (ready < 0 && errno != EINTR) break;
-      if (fds[0].revents != 0) read_some(out_, Stream::out, result_.out);
-      if (fds[1].revents != 0) read_some(err_, Stream::err, result_.err);
+      take(out_, fds[0].revents, Stream::out, result_.out);
+      take(err_, fds[1].revents, Stream::err, result_.err);
       check_limits();
       exited = exited || fds[2].revents != 0;
     }
@@ -191,22 +191,24 @@ class Child {
     return std::move(result_);
   }
 
-  bool read_some(Fd& fd, Stream stream, std::string& into) {
-    std::array<char, 65536> buffer;
-    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
-    if (count > 0) {
-      const std::string_view text(buffer.data(), static_cast<std::size_t>(count));
-      into.append(text);
-      if (spec_.on_output) spec_.on_output(stream, text);
-      return true;
+  // What poll said of a pipe. One without bytes and without a writer is done with, and needs no read to say so.
+  void take(Fd& fd, short events, Stream stream, std::string& into) {
+    if (events == 0) return;
+    ssize_t count = 0;
+    if ((events & POLLIN) != 0) {
+      std::array<char, 65536> buffer;
+      count = ::read(fd.get(), buffer.data(), buffer.size());  // does not block: nobody else reads
+      if (count > 0) {
+        const std::string_view text(buffer.data(), static_cast<std::size_t>(count));
+        into.append(text);
+        if (spec_.on_output) spec_.on_output(stream, text);
+      }
     }
-    if (count == 0 || (errno != EAGAIN && errno != EINTR)) fd.reset();
-    return false;
+    if (count == 0 || (count < 0 && errno != EINTR)) fd.reset();
   }
 
   void drain(Fd& fd, Stream stream, std::string& into) {
-    while (fd.open() && read_some(fd, stream, into)) {
-    }
+    for (pollfd pipe{fd.get(), POLLIN, 0}; fd.open() && ::poll(&pipe, 1, 0) > 0;) take(fd, pipe.revents, stream, into);
   }
 
   static std::int64_t elapsed_ms(Clock::time_point since) {
@@ -344,9 +346,11 @@ std::string find_executable(SourceTree& tree, std::string_view name, std::string
 
 std::string Executables::find(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  const auto [found, added] = found_.try_emplace(name);
-  if (added) found->second = find_executable(name, path_variable_, "");
-  return found->second;
+  const auto known = found_.find(name);
+  if (known != found_.end()) return known->second;
+  std::string found = find_executable(name, path_variable_, "");
+  if (!found.empty()) found_.emplace(name, found);
+  return found;
 }
 
 }  // namespace trilock

@@ -73,12 +73,12 @@ struct ProcessRunnerOptions {
 [[nodiscard]] std::vector<std::string> find_all_executables(SourceTree& tree, std::string_view name,
                                                             std::string_view path_variable);
 
-// find_executable for one PATH, each name looked up once: a run starts the same few programs over and over.
-// Thread rule: any thread.
+// find_executable for one PATH, each name looked for until it is found: a run starts the same few programs over and
+// over. Thread rule: any thread.
 class Executables {
  public:
   explicit Executables(std::string path_variable) : path_variable_(std::move(path_variable)) {}
-  [[nodiscard]] std::string find(const std::string& name);  // a name without slash; "" when there is none
+  [[nodiscard]] std::string find(const std::string& name);  // without a slash, or absolute; "" when there is none
 
  private:
   std::string path_variable_;

@@ -30,9 +30,11 @@ std::string ProcessStart::executable_of(const ProcessSpec& spec) const {
   std::string_view path;
   for (const std::string& variable : spec.env)
     if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5);
-  const bool own_path = path != state_.environment.path();
-  if (own_path || spec.argv[0].find('/') != std::string::npos) return find_executable(spec.argv[0], path, spec.dir);
-  return state_.executables.find(spec.argv[0]);
+  const std::string& name = spec.argv[0];
+  const bool relative = name.find('/') != std::string::npos && !name.starts_with('/');
+  if (relative || (path != state_.environment.path() && !name.starts_with('/')))
+    return find_executable(name, path, spec.dir);
+  return state_.executables.find(name);
 }
 
 std::string scratch_dir_of(const RunState& state, NodeId id) {
