@@ -81,6 +81,12 @@ Status Workspace::save() {
   return db_->flush();
 }
 
+void Workspace::close() {
+  owned_.runner.reset();
+  owned_.journal.reset();
+  owned_.db.reset();
+}
+
 Result<std::string> WorkspaceWorld::read_file(const std::string& path) {
   return workspace_.tree().read(path);
 }

@@ -62,6 +62,10 @@ class Workspace {
   // Hands what was learned (digests, answers) to the database, and waits until it is on disk.
   Status save();
 
+  // Ends what an opened workspace has outside of its memory: processes, the journal, the database. Nothing may be asked
+  // of it afterwards.
+  void close();
+
  private:
   struct Parts {
     std::unique_ptr<Disk> disk;

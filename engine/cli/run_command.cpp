@@ -21,6 +21,14 @@
 namespace trilock::cli {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool leaks_are_looked_for = true;
+#elif defined(__has_feature)
+constexpr bool leaks_are_looked_for = __has_feature(address_sanitizer);
+#else
+constexpr bool leaks_are_looked_for = false;
+#endif
+
 OutputMode output_mode(const Invocation& invocation, OutputMode otherwise) {
   if (invocation.output == "full") return OutputMode::full;
   if (invocation.output == "new") return OutputMode::fresh;
@@ -200,8 +208,7 @@ int load_and_run(const Invocation& invocation, Session& session, const StopSigna
   return summary.exit_code;
 }
 
-int run_in_session(const Invocation& invocation, Held& held) {
-  Session session;
+int run_in_session(const Invocation& invocation, Session& session, Held& held) {
   const Workspace::State state = invocation.dry_run ? Workspace::State::use : Workspace::State::make;
   const auto recall = invocation.changes && !invocation.dry_run ? Workspace::Recall::some : Workspace::Recall::all;
   if (const int code = open_workspace(invocation, state, session, recall); code != 0)
@@ -222,13 +229,23 @@ int run_in_session(const Invocation& invocation, Held& held) {
   return code;
 }
 
+// What has only memory left, when the process is about to end: the kernel takes that back at once, where destructors
+// would visit every piece of it. Where leaks are looked for they run.
+template <class Object>
+void leave_to_the_kernel(std::unique_ptr<Object> object) {
+  if (!leaks_are_looked_for) static_cast<void>(object.release());
+}
+
 }  // namespace
 
 int run_command(const Invocation& invocation) {
   ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away stops no run; processes get the default back
   Held held;
-  const int code = run_in_session(invocation, held);
+  auto session = std::make_unique<Session>();
+  const int code = run_in_session(invocation, *session, held);
+  if (session->workspace) session->workspace->close();
   if (held.snapshot) publish(*std::move(held.snapshot));
+  leave_to_the_kernel(std::move(session));
   return code;
 }
 
