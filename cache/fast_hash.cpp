@@ -1,13 +1,32 @@
 // XXH3 by itself, without OpenSSL: the program of the short path (engine/cli/front.cpp) holds this and no more.
 // Inlined: keys are made of many short fields, and the state can be held by value.
+//
+// Compiled twice for x86: with TRILOCK_AVX2, and instructions that not every processor has, it is one function, which
+// the rest gives long pieces where it can. That half may use nothing inline from other headers: the linker could take
+// its copy for all.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#ifdef TRILOCK_AVX2
+
+namespace trilock {
+void update_with_avx2(void* state, const void* bytes, std::size_t size);
+void update_with_avx2(void* state, const void* bytes, std::size_t size) {
+  XXH3_128bits_update(static_cast<XXH3_state_t*>(state), bytes, size);
+}
+}  // namespace trilock
+
+#else
 
 #include <cstring>
 
 #include "cache/hash.hpp"
 
 namespace trilock {
+
+#ifdef __x86_64__
+void update_with_avx2(void* state, const void* bytes, std::size_t size);
+#endif
 
 namespace {
 
@@ -40,6 +59,11 @@ FastHasher::FastHasher(FastHasher&&) noexcept = default;
 FastHasher& FastHasher::operator=(FastHasher&&) noexcept = default;
 
 void FastHasher::update(std::string_view bytes) {
+#ifdef __x86_64__
+  constexpr std::size_t long_piece = 4096;
+  if (bytes.size() >= long_piece && __builtin_cpu_supports("avx2"))
+    return update_with_avx2(&state_->xxh, bytes.data(), bytes.size());
+#endif
   XXH3_128bits_update(&state_->xxh, bytes.data(), bytes.size());
 }
 
@@ -48,3 +72,5 @@ FastDigest FastHasher::digest() const {
 }
 
 }  // namespace trilock
+
+#endif
