@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/glob.hpp"
+#include "cache/output_check.hpp"
 #include "cache/outputs.hpp"
 #include "cache/result_codec.hpp"
 #include "engine/discovered.hpp"
@@ -134,12 +135,8 @@ std::string digest_of_outputs(const ActionResult& result, std::string_view below
     hasher.update(fmt::format("{}:", part.size()));
     hasher.update(part);
   };
-  const auto is_inside = [&](const std::string& path) {
-    return below.empty() || path == below ||
-           (path.starts_with(below) && path.size() > below.size() && path[below.size()] == '/');
-  };
   for (const OutputEntry& entry : result.outputs) {
-    if (!is_inside(entry.path) || is_private_output(entry.path)) continue;
+    if (!is_at_or_below(entry.path, below) || is_private_output(entry.path)) continue;
     text("output");
     text(entry.path);
     // A symlink has no mode; the cache gives one.

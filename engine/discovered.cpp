@@ -5,15 +5,12 @@
 #include <algorithm>
 
 #include "cache/hash.hpp"
+#include "cache/output_check.hpp"
 #include "rules/rule.hpp"
 #include "schemas/depfile.hpp"
 
 namespace trilock {
 namespace {
-
-bool is_within(std::string_view path, std::string_view dir) {
-  return path.starts_with(dir) && (path.size() == dir.size() || path[dir.size()] == '/');
-}
 
 // Steps upwards are taken on the text, which is wrong where they follow a symlink; then the path stays as it was.
 std::string clean_path(SourceTree& tree, const std::string& absolute) {
@@ -73,8 +70,8 @@ Result<std::vector<std::string>> discovered_paths(RunState& state, NodeId id, co
   };
   const std::string own_scratch = tree_path(state.tree, state.scratch_root);
   const auto is_own = [&](const std::string& path) {
-    return path == action.depfile || is_within(path, own_scratch) ||
-           std::ranges::any_of(action.outputs, [&](const OutputSpec& o) { return is_within(path, o.path); });
+    return path == action.depfile || is_at_or_below(path, own_scratch) ||
+           std::ranges::any_of(action.outputs, [&](const OutputSpec& o) { return is_at_or_below(path, o.path); });
   };
   std::vector<bool> upstream;
   std::vector<std::string> paths;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "cache/output_check.hpp"
 #include "cache/outputs.hpp"
 #include "engine/command_text.hpp"
 #include "engine/discovered.hpp"
@@ -56,10 +57,6 @@ Trouble trouble_of(const Error& error) {
 
 bool uses_scratch(const Action& action) {
   return !action.staged.empty() || !action.collect.empty() || uses_scratch(action.env, action.processes);
-}
-
-bool is_within(std::string_view path, std::string_view dir) {
-  return path.starts_with(dir) && (path.size() == dir.size() || path[dir.size()] == '/');
 }
 
 // One attempt to run an action: its processes in order, in a scratch directory.
@@ -128,7 +125,7 @@ class Attempt {
   // One that is no output, nor part of one, is read and removed.
   [[nodiscard]] bool has_passing_depfile() const {
     return !action_.depfile.empty() && std::ranges::none_of(node_.outputs, [&](const OutputSpec& output) {
-      return is_within(action_.depfile, output.path);
+      return is_at_or_below(action_.depfile, output.path);
     });
   }
 

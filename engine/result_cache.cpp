@@ -112,8 +112,8 @@ Status ResultCache::keep(SourceTree& tree, std::string_view label, const ActionM
                                       shared ? Publisher::Reach::shared : Publisher::Reach::local);
   if (!kept) return kept.error().kind == ErrorKind::corrupt ? kept : Status();
   const std::lock_guard lock(mutex_);
-  new_latest_.insert_or_assign(std::string(label), action.digest);
-  if (shared) new_shared_latest_.insert_or_assign(std::string(label), action.digest);
+  new_latest_.emplace_back(label, action.digest);
+  if (shared) new_shared_latest_.emplace_back(label, action.digest);
   return {};
 }
 
@@ -168,9 +168,10 @@ std::optional<PortableAction> ResultCache::latest(std::string_view label) {
 
 // Two runs that end at once may lose what one of them had to say, which costs `why` an answer and nothing else.
 void ResultCache::publish_latest() {
-  const auto publish = [&](CacheTier& tier, Latest& latest, Publisher::Reach reach) {
-    if (latest.empty()) return;
-    latest.merge(latest_in(tier));
+  const auto publish = [&](CacheTier& tier, NewLatest& added, Publisher::Reach reach) {
+    if (added.empty()) return;
+    Latest latest = latest_in(tier);
+    for (auto& [label, action] : added) latest.insert_or_assign(std::move(label), action);
     std::vector<Field> values;
     values.reserve(latest.size());
     for (const auto& [label, action] : latest) values.push_back({label, action.hex()});

@@ -72,6 +72,7 @@ class ResultCache {
 
  private:
   using Latest = std::map<std::string, StrongDigest, std::less<>>;
+  using NewLatest = std::vector<std::pair<std::string, StrongDigest>>;  // as nodes end; of a label the last counts
   Result<ActionResult> look_up(CacheTier& tier, const StrongDigest& action);
   [[nodiscard]] std::vector<PathSet> path_sets_in(CacheTier& tier, const StrongDigest& discovery);
   [[nodiscard]] Latest latest_in(CacheTier& tier);
@@ -88,8 +89,8 @@ class ResultCache {
   std::mutex mutex_;
   std::vector<std::string> warnings_;   // guarded by mutex_
   std::optional<Latest> known_latest_;  // guarded by mutex_; read when it is first asked for
-  Latest new_latest_;                   // guarded by mutex_
-  Latest new_shared_latest_;            // guarded by mutex_
+  NewLatest new_latest_;                // guarded by mutex_
+  NewLatest new_shared_latest_;         // guarded by mutex_
 };
 
 // The tier that `settings` name, with what signs and checks its results; null when they name none. Errors, all of the

@@ -15,11 +15,10 @@ int nibble(char c) {
 template <std::size_t Size>
 std::string Bytes<Size>::hex() const {
   static constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * Size);
-  for (const std::uint8_t byte : data) {
-    text += digits[byte >> 4];
-    text += digits[byte & 0x0f];
+  std::string text(2 * Size, '0');
+  for (std::size_t i = 0; i < Size; ++i) {
+    text[2 * i] = digits[data[i] >> 4];
+    text[2 * i + 1] = digits[data[i] & 0x0f];
   }
   return text;
 }
