@@ -20,8 +20,8 @@ struct SnapshotDraft {
   std::string state_dir;
 };
 
-// None when a stat cannot tell whether the next run would do the same, or when it would say more than what it did. What a
-// run touched is looked at once more, as the next one would; no process is started for that. A node that did not come
+// None when a stat cannot tell whether the next run would do the same, or when it would say more than what it did. What
+// a run touched is looked at once more, as the next one would; no process is started for that. A node that did not come
 // out stays to be decided by every run, whatever else is as it was.
 [[nodiscard]] std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session,
                                                           const RunSummary& summary, const StopSignal& stop);
