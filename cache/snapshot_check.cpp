@@ -29,7 +29,8 @@ bool means_absent(int error) {
 
 class Check {
  public:
-  Check(const SnapshotView& snapshot, std::uint32_t most) : snapshot_(snapshot), most_(most) {}
+  Check(const SnapshotView& snapshot, std::uint32_t most, const SeenLook* seen)
+      : snapshot_(snapshot), most_(most), seen_(seen) {}
 
   Differences run(unsigned threads) {
     const std::uint32_t useful = snapshot_.look_count() / worth_a_thread + 1;
@@ -106,29 +107,32 @@ class Check {
     const bool gone = opened < 0 && means_absent(errno);  // then nothing can be in it either
     bool possible = true;
     for (std::uint32_t i = 0; i < looks.size() && possible; ++i) {
-      const bool same = opened < 0 ? gone && looks[i].present == 0 : holds(opened, looks[i]);
+      const bool same = opened < 0 ? gone && looks[i].present == 0 : holds(opened, looks[i], first + i);
       possible = same || differs(first + i);
     }
     if (opened >= 0) ::close(opened);
     return possible;
   }
 
-  bool holds(int directory, const SnapshotLook& look) {
+  bool holds(int directory, const SnapshotLook& look, std::uint32_t number) {
     const char* const name = snapshot_.text(look.name);
     if (name == nullptr || *name == '\0') return false;
     struct statx raw;
     const int flags = AT_NO_AUTOMOUNT | (look.followed != 0 ? 0 : AT_SYMLINK_NOFOLLOW);
     if (::statx(directory, name, flags, statx_wanted, &raw) != 0) return look.present == 0 && means_absent(errno);
     const FileStat now = file_stat_of(raw);
-    return look.present != 0 && now.size == look.size && now.mtime_ns == look.mtime_ns &&
-           now.ctime_ns == look.ctime_ns && now.inode == look.inode && now.mode == look.mode && now.type == look.type &&
-           snapshot_.device(look.device) == now.device;
+    const bool same = look.present != 0 && now.size == look.size && now.mtime_ns == look.mtime_ns &&
+                      now.ctime_ns == look.ctime_ns && now.inode == look.inode && now.mode == look.mode &&
+                      now.type == look.type && snapshot_.device(look.device) == now.device;
+    if (same && seen_ != nullptr) (*seen_)(number, raw);
+    return same;
   }
 
   const SnapshotView& snapshot_;
   std::atomic<std::uint32_t> next_ = 0;
   std::atomic<bool> hopeless_ = false;
   const std::uint32_t most_;
+  const SeenLook* seen_;
   std::mutex mutex_;
   std::vector<std::uint32_t> found_;  // guarded by mutex_ while threads are at work
 };
@@ -136,11 +140,11 @@ class Check {
 }  // namespace
 
 Differences differing_looks(const SnapshotView& snapshot, unsigned threads, std::uint32_t most) {
-  return Check(snapshot, most).run(std::max(threads, 1U));
+  return Check(snapshot, most, nullptr).run(std::max(threads, 1U));
 }
 
-Differences differing_looks(const SnapshotView& snapshot, std::span<const std::uint32_t> looks) {
-  return Check(snapshot, snapshot.look_count()).of(looks);
+Differences differing_looks(const SnapshotView& snapshot, std::span<const std::uint32_t> looks, const SeenLook& seen) {
+  return Check(snapshot, snapshot.look_count(), seen ? &seen : nullptr).of(looks);
 }
 
 }  // namespace trilock

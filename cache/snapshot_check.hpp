@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "cache/snapshot.hpp"
+
+struct statx;
 
 namespace trilock {
 
@@ -17,9 +20,12 @@ namespace trilock {
 [[nodiscard]] std::optional<std::vector<std::uint32_t>> differing_looks(const SnapshotView& snapshot, unsigned threads,
                                                                         std::uint32_t most);
 
-// The same of a few looks, ascending and each once, of a snapshot whose sum was seen to hold.
+// The same of a few looks, ascending and each once, of a snapshot whose sum was seen to hold. `seen` hears of each that
+// is as recorded and not of nothing, with all that the system said of it.
+using SeenLook = std::function<void(std::uint32_t look, const struct statx& now)>;
 [[nodiscard]] std::optional<std::vector<std::uint32_t>> differing_looks(const SnapshotView& snapshot,
-                                                                        std::span<const std::uint32_t> looks);
+                                                                        std::span<const std::uint32_t> looks,
+                                                                        const SeenLook& seen = {});
 
 // Whether there are none; ends at the first.
 [[nodiscard]] inline bool is_as_recorded(const SnapshotView& snapshot, unsigned threads) {

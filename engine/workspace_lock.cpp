@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +13,7 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <fstream>
 #include <thread>
 
 namespace trilock {
@@ -55,6 +58,10 @@ void write_holder(int fd, std::string_view command) {
   [[maybe_unused]] const ssize_t written = ::pwrite(fd, text.data(), text.size(), 0);
 }
 
+std::string lock_file(const std::string& state_dir, WorkspaceLock::Purpose purpose) {
+  return state_dir + (purpose == WorkspaceLock::Purpose::run ? "/lock" : "/watch.lock");
+}
+
 }  // namespace
 
 std::string describe(const LockHolder& holder) {
@@ -67,8 +74,9 @@ std::string describe(const LockHolder& holder) {
 }
 
 Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string& state_dir, std::string_view command,
-                                                              const std::function<Answer(const LockHolder&)>& ask) {
-  const std::string path = state_dir + "/lock";
+                                                              const std::function<Answer(const LockHolder&)>& ask,
+                                                              Purpose purpose) {
+  const std::string path = lock_file(state_dir, purpose);
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return fail_errno(fmt::format("cannot open `{}`", path), errno);
   std::unique_ptr<WorkspaceLock> lock(new WorkspaceLock(fd));
@@ -80,6 +88,17 @@ Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string&
   }
   write_holder(fd, command);
   return lock;
+}
+
+// From the list of all locks (proc_locks(5)): trying to take it would make a run fail that comes in between.
+bool WorkspaceLock::is_held(const std::string& state_dir, Purpose purpose) {
+  struct stat stat {};
+  if (::stat(lock_file(state_dir, purpose).c_str(), &stat) != 0) return false;
+  const std::string file = fmt::format(" {:02x}:{:02x}:{} ", major(stat.st_dev), minor(stat.st_dev), stat.st_ino);
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);)
+    if (line.contains(" FLOCK ") && line.contains(file)) return true;
+  return false;
 }
 
 WorkspaceLock::~WorkspaceLock() {

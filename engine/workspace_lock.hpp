@@ -1,5 +1,6 @@
-// One run at a time owns a workspace: `.trilock/lock`, held by flock. The kernel gives it back when the process ends,
-// however it ends. The file says who holds it, for those who wait.
+// One run at a time owns a workspace: `.trilock/lock`, held by flock, and one watcher at a time watches it:
+// `.trilock/watch.lock`. The kernel gives a lock back when the process ends, however it ends. The file says who holds
+// it, for those who wait.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +24,15 @@ struct LockHolder {
 
 class WorkspaceLock {
  public:
+  enum class Purpose : std::uint8_t { run, watch };
   enum class Answer : std::uint8_t { wait, give_up };
   // While another process holds the lock, `ask` is called with who that is, some ten times a second; after `give_up`
   // the result is null, without error. `command` is what others are told of this process.
   static Result<std::unique_ptr<WorkspaceLock>> acquire(const std::string& state_dir, std::string_view command,
-                                                        const std::function<Answer(const LockHolder&)>& ask);
+                                                        const std::function<Answer(const LockHolder&)>& ask,
+                                                        Purpose purpose = Purpose::run);
+  // Whether a process has it now, as far as the kernel shows the locks of others.
+  [[nodiscard]] static bool is_held(const std::string& state_dir, Purpose purpose);
   ~WorkspaceLock();
   WorkspaceLock(const WorkspaceLock&) = delete;
   WorkspaceLock& operator=(const WorkspaceLock&) = delete;

@@ -28,6 +28,10 @@ std::string graph_file(const std::string& state_directory) {
   return state_directory + "/graph";
 }
 
+std::string run_looks_file(const std::string& state_directory) {
+  return state_directory + "/watched";
+}
+
 std::string own_file() {
   std::array<char, PATH_MAX> path{};
   const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);

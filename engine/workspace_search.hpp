@@ -20,6 +20,9 @@ namespace trilock {
 // What belongs to it (cache/graph_index.hpp).
 [[nodiscard]] std::string graph_file(const std::string& state_directory);
 
+// What a watched run that left no snapshot had looked at, for the watcher alone (engine/cli/run_looks.hpp).
+[[nodiscard]] std::string run_looks_file(const std::string& state_directory);
+
 // The file of this process; "" when it is not known.
 [[nodiscard]] std::string own_file();
 

@@ -42,6 +42,9 @@ constexpr std::array flags = std::to_array<FlagSpec>({
 constexpr std::array run_flags = {FlagId::jobs,    FlagId::keep_going, FlagId::force,     FlagId::dry_run,
                                   FlagId::no_wait, FlagId::json,       FlagId::output,    FlagId::verbose,
                                   FlagId::var,     FlagId::var_file,   FlagId::directory, FlagId::file};
+constexpr std::array watch_flags = {FlagId::jobs,     FlagId::keep_going, FlagId::json,
+                                    FlagId::output,   FlagId::verbose,    FlagId::var,
+                                    FlagId::var_file, FlagId::directory,  FlagId::file};
 constexpr std::array graph_flags = {FlagId::format,   FlagId::json,      FlagId::var,
                                     FlagId::var_file, FlagId::directory, FlagId::file};
 constexpr std::array affected_flags = {FlagId::since,    FlagId::json,      FlagId::var,
@@ -56,6 +59,8 @@ constexpr std::array schema_flags = {FlagId::json};
 
 constexpr std::array commands = std::to_array<CommandSpec>({
     {Command::run, "run", "[LABEL|GLOB]...", "run what has changed; without labels every node", run_flags},
+    {Command::watch, "watch", "[LABEL|GLOB]...", "run, and run again whenever files change, until it is ended",
+     watch_flags},
     {Command::why, "why", "LABEL", "what the key of a node is made of, and what changed since its last run",
      show_flags},
     {Command::graph, "graph", "[LABEL|GLOB]...", "print the graph", graph_flags},
@@ -298,6 +303,11 @@ Result<Invocation> parse_command_line(int argc, const char* const* argv) {
     return Invocation{.command = Command::help, .help_text = "trilock " TRILOCK_VERSION "\n"};
   if (words[0] == "__complete")
     return Invocation{.command = Command::complete, .labels = {words.begin() + 1, words.end()}};
+  if (words[0] == watched_run) {
+    Result<Invocation> run = parse_command(commands.front(), {words.begin() + 1, words.end()});
+    if (run) run->watched = true;
+    return run;
+  }
   std::vector<std::string_view> names;
   for (const CommandSpec& command : commands) {
     if (command.name == words[0]) return parse_command(command, {words.begin() + 1, words.end()});
@@ -312,6 +322,7 @@ Invocation presumed_invocation(int argc, const char* const* argv) {
   Invocation presumed;
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
     if (i == 1 && std::string_view(argv[i]) == "run") presumed.command = Command::run;
+    if (i == 1 && std::string_view(argv[i]) == "watch") presumed.command = Command::watch;
     if (std::string_view(argv[i]) == "--json") presumed.json = true;
   }
   return presumed;

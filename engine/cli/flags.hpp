@@ -18,6 +18,7 @@ namespace trilock::cli {
 enum class Command : std::uint8_t {
   help,
   run,
+  watch,
   why,
   graph,
   query,
@@ -71,6 +72,9 @@ struct CommandSpec {
   std::span<const FlagId> flags;
 };
 
+// The word by which a watcher starts its runs, in place of `run`; in no table.
+inline constexpr std::string_view watched_run = "__watched_run";
+
 [[nodiscard]] std::span<const CommandSpec> command_table();
 [[nodiscard]] const FlagSpec& flag_spec(FlagId id);
 
@@ -94,6 +98,7 @@ struct Invocation {
   std::string format = "dot";
   std::string output;  // "": as it suits where the output goes
   std::string since;
+  bool watched = false;  // of `run`: a watcher has started it
   // Of `cache`, whose operand stands in `labels`.
   bool shared = false;
   bool repair = false;

@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
       return exit_done;
     case Command::run:
       return run_command(*invocation);
+    case Command::watch:
+      return watch_command(*invocation);
     case Command::why:
       return why_command(*invocation);
     case Command::graph:

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "engine/cli/github_log.hpp"
 #include "engine/cli/json_events.hpp"
 #include "engine/cli/part_run.hpp"
+#include "engine/cli/run_looks.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/signals.hpp"
 #include "engine/cli/snapshot_writer.hpp"
@@ -130,6 +132,7 @@ struct Held {
   std::unique_ptr<WorkspaceLock> lock;
   std::optional<KeptRun> kept;  // when something is known of what has changed since
   std::optional<SnapshotDraft> snapshot;
+  std::optional<SnapshotDraft> looks;  // for a watcher
 };
 
 int take_lock(const Invocation& invocation, Session& session, const StopSignal& stop, Held& held) {
@@ -225,6 +228,8 @@ int run_in_session(const Invocation& invocation, Session& session, Held& held) {
   clear(session, options);
   session.workspace->tree().keep_account();
   const int code = load_and_run(invocation, session, signals, options, held);
+  if (invocation.watched && !signals.requested())
+    held.looks = draft_run_looks(invocation, session, code, held.snapshot);
   session.workspace->journal()->close();  // while the workspace is still ours
   return code;
 }
@@ -240,11 +245,13 @@ void leave_to_the_kernel(std::unique_ptr<Object> object) {
 
 int run_command(const Invocation& invocation) {
   ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away stops no run; processes get the default back
+  if (invocation.watched) ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // a watcher that is killed leaves no run behind
   Held held;
   auto session = std::make_unique<Session>();
   const int code = run_in_session(invocation, *session, held);
   if (session->workspace) session->workspace->close();
   if (held.snapshot) publish(*std::move(held.snapshot));
+  if (held.looks) publish_run_looks(*std::move(held.looks));
   leave_to_the_kernel(std::move(session));
   return code;
 }

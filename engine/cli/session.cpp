@@ -216,7 +216,7 @@ int prepare(const Invocation& invocation, Session& session, std::vector<NodeId>&
 
 int end_without_result(const Invocation& invocation, const Session& session, int code) {
   if (!invocation.json) return code;
-  if (invocation.command == Command::run) {
+  if (invocation.command == Command::run || invocation.command == Command::watch) {
     // The findings were events already.
     for (const Error& error : session.errors) print_event(diagnostic_event(error));
     print_event(run_finished_event({.exit_code = code}));

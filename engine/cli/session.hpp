@@ -63,6 +63,7 @@ int end_without_result(const Invocation& invocation, const Session& session, int
 
 // The commands. Each returns the exit code.
 int run_command(const Invocation& invocation);
+int watch_command(const Invocation& invocation);
 int why_command(const Invocation& invocation);
 int graph_command(const Invocation& invocation);
 int query_command(const Invocation& invocation);

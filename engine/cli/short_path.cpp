@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cache/snapshot_check.hpp"
+#include "engine/cli/watch_client.hpp"
 #include "engine/mapped_file.hpp"
 #include "engine/workspace_search.hpp"
 
@@ -76,6 +77,19 @@ unsigned processors() {
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : 1;
 }
 
+// `state` is "" when nobody watches.
+std::optional<std::vector<std::uint32_t>> find_differing(const SnapshotView& snapshot, const MappedFile& file,
+                                                         const std::string& state) {
+  if (!state.empty()) {
+    if (auto answer = ask_watcher(state, identity_of(file))) {
+      if (answer->verdict == WatchVerdict::changed && answer->looks.empty()) return std::nullopt;
+      return std::move(answer->looks);
+    }
+    file.read_all();
+  }
+  return differing_looks(snapshot, processors(), most_changes);
+}
+
 }  // namespace
 
 ShortAnswer answer_shortly(const ShortRun& run) {
@@ -85,12 +99,14 @@ ShortAnswer answer_shortly(const ShortRun& run) {
   const std::string root = find_workspace(directory.data());
   if (root.empty()) return {};
   const std::string state = state_directory(root, variable("TRILOCK_STATE_DIR"));
-  const MappedFile file(snapshot_file(state));
+  const bool watched = may_be_watched(state);
+  // A run that begins takes the snapshot away; so it is opened before the watcher is asked.
+  const MappedFile file(snapshot_file(state), watched ? MappedFile::Reading::by_page : MappedFile::Reading::all);
   const auto snapshot = SnapshotView::over(file.bytes());
   if (!snapshot || !is_same_run(*snapshot, run, directory.data(), root) || !is_same_program(*snapshot, run.programs) ||
       !is_same_environment(*snapshot))
     return {};
-  auto differing = differing_looks(*snapshot, processors(), most_changes);
+  auto differing = find_differing(*snapshot, file, watched ? state : std::string());
   if (!differing) return {};
   const char* const report = snapshot->text(snapshot->header().report);
   if (report == nullptr) return {};

@@ -14,18 +14,30 @@
 #include "engine/workspace_search.hpp"
 
 namespace trilock::cli {
+
+Result<ProcessResult> NoProcesses::run(const ProcessSpec&) {
+  return fail(ErrorKind::tool_failed, "nothing is started");
+}
+
+std::vector<std::string> plain_words(const Invocation& invocation) {
+  if (!invocation.json && !invocation.verbose && !invocation.force && invocation.output.empty())
+    return invocation.words;
+  std::vector<std::string> words;
+  if (!invocation.directory.empty()) words.insert(words.end(), {"-C", invocation.directory});
+  for (const auto& [name, value] : invocation.vars) words.insert(words.end(), {"--var", name + "=" + value});
+  for (const std::string& file : invocation.var_files) words.insert(words.end(), {"--var-file", file});
+  words.insert(words.end(), invocation.labels.begin(), invocation.labels.end());
+  return words;
+}
+
+std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runner, Workspace::Recall recall) {
+  auto again = std::make_unique<Workspace>(workspace.root(), Environment::of_process(), workspace.disk(),
+                                           workspace.db(), runner, recall);
+  again->tree().keep_account();
+  return again;
+}
+
 namespace {
-
-// Looking once more costs as much as a run with nothing to do. Of more nodes than these it is left to the next run,
-// which has to do it anyway.
-constexpr std::size_t most_looked_at_twice = 20'000;
-
-class NoProcesses final : public ProcessRunner {
- public:
-  Result<ProcessResult> run(const ProcessSpec&) override { return fail(ErrorKind::tool_failed, "nothing is started"); }
-  void stop(Stop) override {}
-  bool pause(std::uint64_t) override { return false; }
-};
 
 // "" when it has no name that it could be found by again: it was replaced, or carried in the front.
 std::string own_program() {
@@ -42,19 +54,6 @@ void add_look(SnapshotBuilder& looks, Disk& disk, const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const Result<FileStat> stat = disk.stat(path);
   looks.add(slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1), false, stat ? &*stat : nullptr);
-}
-
-// Flags that only say what is shown, or that make a run do more than it has to, are gone when there is nothing to do
-// and nothing to show: what they left is what the plain command finds.
-std::vector<std::string> plain_words(const Invocation& invocation) {
-  if (!invocation.json && !invocation.verbose && !invocation.force && invocation.output.empty())
-    return invocation.words;
-  std::vector<std::string> words;
-  if (!invocation.directory.empty()) words.insert(words.end(), {"-C", invocation.directory});
-  for (const auto& [name, value] : invocation.vars) words.insert(words.end(), {"--var", name + "=" + value});
-  for (const std::string& file : invocation.var_files) words.insert(words.end(), {"--var-file", file});
-  words.insert(words.end(), invocation.labels.begin(), invocation.labels.end());
-  return words;
 }
 
 // What a run with nothing to do says.
@@ -130,14 +129,6 @@ std::optional<SnapshotDraft> draft_part(const Invocation& invocation, Session& s
   draft.run = run_of(invocation, workspace, is_done ? report_of(nodes) : "", std::move(before));
   draft.state_dir = workspace.state_dir();
   return draft;
-}
-
-// The workspace as the next run would find it.
-std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runner, Workspace::Recall recall) {
-  auto again = std::make_unique<Workspace>(workspace.root(), Environment::of_process(), workspace.disk(),
-                                           workspace.db(), runner, recall);
-  again->tree().keep_account();
-  return again;
 }
 
 // A pipe or a terminal can give something else each time.

@@ -20,6 +20,25 @@ struct SnapshotDraft {
   std::string state_dir;
 };
 
+class NoProcesses final : public ProcessRunner {
+ public:
+  Result<ProcessResult> run(const ProcessSpec& spec) override;
+  void stop(Stop) override {}
+  bool pause(std::uint64_t) override { return false; }
+};
+
+// The words of the same run without flags that only say what is shown, or that make a run do more than it has to. When
+// there is nothing to do these say nothing: what they left is what the plain command finds.
+[[nodiscard]] std::vector<std::string> plain_words(const Invocation& invocation);
+
+// The workspace as the next run would find it, with an account of its own.
+[[nodiscard]] std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runner,
+                                                     Workspace::Recall recall);
+
+// Looking once more costs as much as a run with nothing to do. Of more nodes than these it is left to the next run,
+// which has to do it anyway.
+inline constexpr std::size_t most_looked_at_twice = 20'000;
+
 // None when a stat cannot tell whether the next run would do the same, or when it would say more than what it did. What
 // a run touched is looked at once more, as the next one would; no process is started for that. A node that did not come
 // out stays to be decided by every run, whatever else is as it was.

@@ -5,8 +5,10 @@
 tools=$root/build/tests/bench
 work=$(mktemp -d "${TMPDIR:-/tmp}/trilock-bench.XXXXXX")
 missed=0
+watcher=
 
 clear_up() {
+  [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
   awk -v under="$work/" 'index($5, under) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
     while read -r mount; do umount -l "$mount" 2>/dev/null; done
   chmod -R u+rwX "$work" && rm -rf "$work"
