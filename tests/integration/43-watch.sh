@@ -280,6 +280,23 @@ before=$(rests)
 echo good >src/bad
 after "$before"
 expect_contains 'but when its input changes' '1 ran' "$said"
+cat >more/slow.toml <<'END'
+[command.slow]
+script = "cat src/slow >out/slow; echo >started; while [ ! -e go ]; do sleep 0.02; done; grep -q good out/slow"
+inputs = ["src/slow"]
+outputs = ["out/slow"]
+END
+rm -f started
+before=$(rests)
+echo bad >src/slow
+wait_for 10 test -e started
+echo good >src/slow
+touch go
+after "$before"
+expect_contains 'an edit while a run is on that fails: another run' 'src/slow' "$said"
+expect_equal 'of what is there then' good "$(cat out/slow)"
+rm -f more/slow.toml started go
+sleep 0.3
 before=$(rests)
 echo '[[' >>more/bad.toml
 after "$before"
