@@ -7,13 +7,13 @@
 
 edits=12
 
-# How a run ended, and all outputs then.
+# How a run ended, and all outputs then; not in the middle of a run of the watcher.
 run_in() { # workspace
   (
     cd "$1" || exit
     "$TRILOCK" run --keep-going >"$base/said" 2>&1
     echo "code $?"
-    find out -type f | LC_ALL=C sort | xargs -r head -v 2>/dev/null
+    flock .trilock/lock sh -c 'find out -type f | LC_ALL=C sort | xargs -r head -v 2>/dev/null'
   )
 }
 
