@@ -98,7 +98,10 @@ std::optional<SnapshotDraft> draft_run_looks(const Invocation& invocation, Sessi
   for (const auto& [place, stat] : looks)
     if (place.directory != state_dir && !place.directory.starts_with(state_dir + "/"))
       draft.looks.add(place.directory, place.name, place.followed, stat ? &*stat : nullptr);
-  const bool is_left_to_next = code == exit_done && session.planned.graph.size() > most_looked_at_twice;
+  // Also when these are the looks of a part alone (part_run.hpp).
+  const bool is_part = session.load_options.choice != nullptr;
+  const bool is_left_to_next =
+      !snapshot && (is_part || (code == exit_done && session.planned.graph.size() > most_looked_at_twice));
   draft.run = {.root = workspace.root(), .report = is_left_to_next ? std::string(run_once_more) : ""};
   draft.state_dir = state_dir;
   return draft;
