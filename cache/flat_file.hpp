@@ -3,12 +3,17 @@
 // number in it is used before it was held against the size of its part.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
+
+#include "cache/hash.hpp"
 
 namespace trilock {
 
@@ -25,6 +30,33 @@ template <class Part>
   parts = {reinterpret_cast<const Part*>(bytes.data()), count};
   bytes.remove_prefix(count * sizeof(Part));
   return true;
+}
+
+// Puts a string with a zero at its end behind those of `all`, which begins with an empty one; where it is. `too_large`
+// is set when it cannot be there, having a zero in it or no number.
+inline std::uint32_t add_text(std::string& all, std::string_view text, bool& too_large) {
+  if (text.empty()) return 0;
+  const std::size_t place = all.size();
+  if (text.find('\0') != std::string_view::npos || place + text.size() + 1 > std::numeric_limits<std::uint32_t>::max())
+    too_large = true;
+  if (too_large) return 0;
+  all.append(text).append(1, '\0');
+  return static_cast<std::uint32_t>(place);
+}
+
+// The sum of a file, as its header has it, is over all behind the sum.
+template <class Header>
+[[nodiscard]] FastDigest flat_sum(std::string_view bytes) {
+  return fast_digest(bytes.substr(offsetof(Header, sum) + sizeof(FastDigest)));
+}
+
+// Puts the header in front, where `bytes` have room for it, with the size and the sum of the whole.
+template <class Header>
+void seal_flat_file(std::string& bytes, Header header) {
+  header.bytes = bytes.size();
+  std::memcpy(bytes.data(), &header, sizeof header);
+  const FastDigest sum = flat_sum<Header>(bytes);
+  std::memcpy(bytes.data() + offsetof(Header, sum), sum.data.data(), sizeof sum);
 }
 
 // Empty when they are not all there.

@@ -13,8 +13,6 @@ namespace trilock {
 namespace {
 
 constexpr std::uint64_t magic = 0x7472'6967'7261'7001;  // "trigrap" and the version of the form
-constexpr std::size_t sum_begins = offsetof(GraphHeader, sum);
-constexpr std::size_t summed_from = sum_begins + sizeof(FastDigest);
 constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t everybody_alone[] = {SourceTree::everybody};
 
@@ -32,12 +30,7 @@ std::vector<Part> copy_of(std::span<const Part> parts) {
 GraphIndex::GraphIndex() : rows_{{0, 1}}, asks_{SourceTree::everybody} {}
 
 std::uint32_t GraphIndex::text(std::string_view text) {
-  if (text.empty()) return 0;
-  const std::size_t place = text_.size();
-  if (text.find('\0') != std::string_view::npos || place + text.size() + 1 > most) too_large_ = true;
-  if (too_large_) return 0;
-  text_.append(text).append(1, '\0');
-  return static_cast<std::uint32_t>(place);
+  return add_text(text_, text, too_large_);
 }
 
 std::uint32_t GraphIndex::row(std::span<const std::uint32_t> askers) {
@@ -80,10 +73,7 @@ std::optional<std::string> GraphIndex::finish(const FastDigest& snapshot) const 
   append_parts(bytes, secrets);
   append_parts(bytes, asks_);
   bytes += text_;
-  header.bytes = bytes.size();
-  std::memcpy(bytes.data(), &header, sizeof header);
-  header.sum = fast_digest(std::string_view(bytes).substr(summed_from));
-  std::memcpy(bytes.data() + sum_begins, header.sum.data.data(), sizeof header.sum);
+  seal_flat_file(bytes, header);
   return bytes;
 }
 
@@ -102,7 +92,7 @@ std::optional<GraphView> GraphView::over(std::string_view bytes, const FastDiges
     return std::nullopt;
   if (rest.size() != head.text_bytes || rest.empty() || rest.back() != '\0') return std::nullopt;
   view.text_ = rest;
-  if (fast_digest(bytes.substr(summed_from)) != head.sum) return std::nullopt;
+  if (flat_sum<GraphHeader>(bytes) != head.sum) return std::nullopt;
   return view;
 }
 

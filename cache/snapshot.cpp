@@ -14,7 +14,6 @@ namespace {
 // "trilock" and the version of the form. Read in another byte order it is another number.
 constexpr std::uint64_t magic = 0x7472'696c'6f63'6b02;
 constexpr std::size_t sum_begins = offsetof(SnapshotHeader, sum);
-constexpr std::size_t summed_from = sum_begins + sizeof(FastDigest);
 constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
@@ -32,12 +31,7 @@ FastDigest environment_digest(std::span<const std::string_view> names, const Var
 }
 
 std::uint32_t SnapshotBuilder::text(std::string_view text) {
-  if (text.empty()) return 0;
-  const std::size_t place = text_.size();
-  if (text.find('\0') != std::string_view::npos || place + text.size() + 1 > most) too_large_ = true;
-  if (too_large_) return 0;
-  text_.append(text).append(1, '\0');
-  return static_cast<std::uint32_t>(place);
+  return add_text(text_, text, too_large_);
 }
 
 void SnapshotBuilder::add(std::string_view directory, std::string_view name, bool followed, const FileStat* stat,
@@ -123,10 +117,7 @@ std::optional<std::string> SnapshotBuilder::finish(const SnapshotRun& run) {
   append_parts(bytes, words);
   append_parts(bytes, variables);
   bytes += text_;
-  header.bytes = bytes.size();
-  std::memcpy(bytes.data(), &header, sizeof header);
-  header.sum = fast_digest(std::string_view(bytes).substr(summed_from));
-  std::memcpy(bytes.data() + sum_begins, header.sum.data.data(), sizeof header.sum);
+  seal_flat_file(bytes, header);
   return bytes;
 }
 
@@ -155,7 +146,7 @@ std::optional<SnapshotView> SnapshotView::over(std::string_view bytes) {
 }
 
 bool SnapshotView::has_sum() const {
-  return fast_digest(bytes_.substr(summed_from)) == header_->sum;
+  return flat_sum<SnapshotHeader>(bytes_) == header_->sum;
 }
 
 std::span<const SnapshotLook> SnapshotView::looks(const SnapshotDirectory& directory) const {

@@ -132,7 +132,6 @@ bool Change::read_pieces(std::size_t index, SourceTree& tree) {
     known.lines_before = where.lines_before;
   }
   file.bytes = static_cast<std::uint32_t>(text->size());
-  file.changed = true;
   return true;
 }
 
@@ -158,7 +157,6 @@ bool Change::add_dependents() {
     open.pop_back();
     // A node beside the run was planned, and what planning says of it now may be a finding.
     if (graph_.nodes[node].wanted == 0) return false;
-    ++decided_count_;
     for (std::uint32_t i = starts[node]; i < starts[node + 1]; ++i) {
       const std::uint32_t dependent = dependents[i];
       if (decided_[dependent] || graph_.nodes[dependent].wanted == 0) continue;

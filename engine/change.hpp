@@ -60,7 +60,6 @@ class Change final : public TableChoice, public Surroundings {
   // The node of all that a node of the loaded graph is.
   [[nodiscard]] std::uint32_t whole_id(NodeId id) const { return whole_ids_[index_of(id)]; }
   [[nodiscard]] bool is_decided(std::uint32_t node) const { return decided_[node]; }
-  [[nodiscard]] std::size_t decided_count() const { return decided_count_; }
   // The graph as it is kept from now on, without rows. `open` are those of the decided nodes, as the loaded graph names
   // them, that every run decides.
   [[nodiscard]] GraphIndex index(std::span<const NodeId> open) const;
@@ -73,7 +72,6 @@ class Change final : public TableChoice, public Surroundings {
   struct File {
     std::vector<GraphPiece> pieces;  // as they are now
     std::uint32_t bytes = 0;
-    bool changed = false;
   };
 
   Change(const SnapshotView& snapshot, const GraphView& graph);
@@ -88,8 +86,7 @@ class Change final : public TableChoice, public Surroundings {
   SnapshotView snapshot_;
   GraphView graph_;
   std::vector<File> files_;
-  std::vector<bool> decided_;  // by node
-  std::size_t decided_count_ = 0;
+  std::vector<bool> decided_;                                            // by node
   std::vector<bool> read_;                                               // by table
   std::vector<bool> linked_;                                             // by table
   std::unordered_map<std::string_view, std::uint32_t> tables_by_title_;  // that are read

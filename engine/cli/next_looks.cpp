@@ -89,9 +89,10 @@ class Merger {
     const std::optional<FileStat> stat = stat_of(look);
     if (fresh != nullptr) {
       if (const auto now = fresh->find(Name{name, look.followed != 0}); now != fresh->end()) {
-        const bool is_pipeline = look.followed != 0 && change_.is_pipeline_file(directory, name);
+        const bool differs = now->second.stat != stat && !rest_.empty();
         const bool only_everybody = rest_.size() == 1 && rest_.front() == SourceTree::everybody;
-        if (now->second.stat != stat && !rest_.empty() && !(is_pipeline && only_everybody)) return false;
+        if (differs && !(only_everybody && look.followed != 0 && change_.is_pipeline_file(directory, name)))
+          return false;
         now->second.askers.insert(now->second.askers.end(), rest_.begin(), rest_.end());
         add(directory, now->first, now->second);
         fresh->erase(now);

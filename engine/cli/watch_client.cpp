@@ -17,13 +17,6 @@ using Clock = std::chrono::steady_clock;
 // A watcher that is stopped, or has no processor, must not cost more than looking does.
 constexpr std::chrono::milliseconds patience{50};
 
-// Whoever can write to the state directory could put a socket there.
-bool is_same_user(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
-}
-
 std::optional<WatchAnswer> receive(int socket) {
   const Clock::time_point until = Clock::now() + patience;
   for (;;) {
@@ -50,7 +43,8 @@ std::optional<WatchAnswer> ask_watcher(const std::string& state_directory, const
   if (socket < 0) return std::nullopt;
   std::optional<WatchAnswer> answer;
   const std::string question = to_bytes(WatchQuestion{snapshot, *view});
-  if (use_socket(socket, watch_socket(state_directory), SocketUse::connect) == 0 && is_same_user(socket) &&
+  if (use_socket(socket, watch_socket(state_directory), SocketUse::connect) == 0 &&
+      is_same_user(socket) &&  // whoever can write to the state directory could put a socket there
       ::send(socket, question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size()))
     answer = receive(socket);
   ::close(socket);

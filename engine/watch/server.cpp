@@ -22,12 +22,6 @@ std::uint64_t inode_of(const std::string& path) {
   return ::lstat(path.c_str(), &stat) == 0 ? stat.st_ino : 0;
 }
 
-bool is_same_user(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
-}
-
 // Whether this client is done with, one way or the other.
 bool serve_client(int client, const WatchServer::Answer& answer) {
   std::array<char, largest_watch_message> bytes;

@@ -41,4 +41,10 @@ int use_socket(int socket, const std::string& path, SocketUse use) {
   return result;
 }
 
+bool is_same_user(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
+}
+
 }  // namespace trilock

@@ -13,4 +13,7 @@ namespace trilock {
 enum class SocketUse : unsigned char { connect, bind };
 [[nodiscard]] int use_socket(int socket, const std::string& path, SocketUse use);
 
+// Whether the process at the other end is this user's.
+[[nodiscard]] bool is_same_user(int socket);
+
 }  // namespace trilock
