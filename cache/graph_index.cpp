@@ -12,7 +12,7 @@
 namespace trilock {
 namespace {
 
-constexpr std::uint64_t magic = 0x7472'6967'7261'7001;  // "trigrap" and the version of the form
+constexpr std::uint64_t magic = 0x7472'6967'7261'7002;  // "trigrap" and the version of the form
 constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t everybody_alone[] = {SourceTree::everybody};
 
@@ -45,13 +45,12 @@ std::uint32_t GraphIndex::row(std::span<const std::uint32_t> askers) {
   return count_of(rows_) - 1;
 }
 
-std::optional<std::string> GraphIndex::finish(const FastDigest& snapshot) const {
+std::optional<std::string> GraphIndex::finish() const {
   for (const std::size_t size : {nodes.size(), pieces.size(), files.size(), tables.size(), rows_.size(),
                                  dependencies.size(), outputs.size(), secrets.size()})
     if (too_large_ || size > most) return std::nullopt;
   GraphHeader header{.magic = magic,
                      .sum = {},
-                     .snapshot = snapshot,
                      .nodes = count_of(nodes),
                      .pieces = count_of(pieces),
                      .files = count_of(files),
@@ -77,13 +76,19 @@ std::optional<std::string> GraphIndex::finish(const FastDigest& snapshot) const 
   return bytes;
 }
 
-std::optional<GraphView> GraphView::over(std::string_view bytes, const FastDigest& snapshot) {
+FastDigest GraphIndex::sum_of(std::string_view file) {
+  FastDigest sum;
+  std::memcpy(sum.data.data(), file.data() + offsetof(GraphHeader, sum), sizeof sum);
+  return sum;
+}
+
+std::optional<GraphView> GraphView::over(std::string_view bytes, const FastDigest& sum) {
   GraphView view;
   std::span<const GraphHeader> header;
   std::string_view rest = bytes;
   if (!take_parts(rest, 1, header)) return std::nullopt;
   const GraphHeader& head = header.front();
-  if (head.magic != magic || head.bytes != bytes.size() || head.snapshot != snapshot) return std::nullopt;
+  if (head.magic != magic || head.bytes != bytes.size() || head.sum != sum) return std::nullopt;
   if (!take_parts(rest, head.nodes, view.nodes) || !take_parts(rest, head.pieces, view.pieces) ||
       !take_parts(rest, head.files, view.files) || !take_parts(rest, head.tables, view.tables) ||
       !take_parts(rest, head.rows, view.rows_) || !take_parts(rest, head.dependencies, view.dependencies_) ||

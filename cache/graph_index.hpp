@@ -69,7 +69,6 @@ struct GraphHeader {
   std::uint64_t magic = 0;
   FastDigest sum;
   std::uint64_t bytes = 0;  // of the whole file
-  FastDigest snapshot;      // SnapshotHeader::sum of the one that it belongs to
   std::uint32_t nodes = 0;
   std::uint32_t pieces = 0;
   std::uint32_t files = 0;
@@ -81,7 +80,7 @@ struct GraphHeader {
   std::uint32_t asks = 0;
   std::uint32_t text_bytes = 0;
 };
-static_assert(sizeof(GraphNode) == 48 && sizeof(GraphPiece) == 32 && sizeof(GraphHeader) == 88);
+static_assert(sizeof(GraphNode) == 48 && sizeof(GraphPiece) == 32 && sizeof(GraphHeader) == 72);
 
 // The parts of a file to be. The first row is of what everybody asked for.
 class GraphIndex {
@@ -91,9 +90,9 @@ class GraphIndex {
   std::uint32_t text(std::string_view text);
   // The row of these askers; ascending, each once. The row of nobody is that of everybody: nothing may be known of it.
   std::uint32_t row(std::span<const std::uint32_t> askers);
-  // The bytes of the file that belongs to the snapshot with this sum; none when there is more than the form has numbers
-  // for.
-  [[nodiscard]] std::optional<std::string> finish(const FastDigest& snapshot) const;
+  // The bytes of the file; none when there is more than the form has numbers for.
+  [[nodiscard]] std::optional<std::string> finish() const;
+  [[nodiscard]] static FastDigest sum_of(std::string_view file);  // as it stands in what `finish` gave
 
   std::vector<GraphNode> nodes;
   std::vector<GraphPiece> pieces;
@@ -114,8 +113,8 @@ class GraphIndex {
 // Over bytes that outlive it, aligned to 8. Thread rule: any thread.
 class GraphView {
  public:
-  // None when the bytes are no file of this version, whole, with the right sum, that belongs to that snapshot.
-  [[nodiscard]] static std::optional<GraphView> over(std::string_view bytes, const FastDigest& snapshot);
+  // None when the bytes are no file of this version, whole, with the sum that its snapshot names.
+  [[nodiscard]] static std::optional<GraphView> over(std::string_view bytes, const FastDigest& sum);
 
   std::span<const GraphNode> nodes;
   std::span<const GraphPiece> pieces;

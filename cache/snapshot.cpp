@@ -12,8 +12,7 @@ namespace trilock {
 namespace {
 
 // "trilock" and the version of the form. Read in another byte order it is another number.
-constexpr std::uint64_t magic = 0x7472'696c'6f63'6b02;
-constexpr std::size_t sum_begins = offsetof(SnapshotHeader, sum);
+constexpr std::uint64_t magic = 0x7472'696c'6f63'6b03;
 constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
@@ -95,6 +94,7 @@ std::optional<std::string> SnapshotBuilder::finish(const SnapshotRun& run) {
   for (const std::string& name : run.variables) variables.push_back(text(name));
   SnapshotHeader header{.magic = magic,
                         .environment = run.environment,
+                        .graph = run.graph,
                         .devices = static_cast<std::uint32_t>(devices_.size()),
                         .looks = static_cast<std::uint32_t>(looks_.size()),
                         .directories = static_cast<std::uint32_t>(directories_.size()),
@@ -119,12 +119,6 @@ std::optional<std::string> SnapshotBuilder::finish(const SnapshotRun& run) {
   bytes += text_;
   seal_flat_file(bytes, header);
   return bytes;
-}
-
-FastDigest SnapshotBuilder::sum_of(std::string_view file) {
-  FastDigest sum;
-  std::memcpy(sum.data.data(), file.data() + sum_begins, sizeof sum);
-  return sum;
 }
 
 std::optional<SnapshotView> SnapshotView::over(std::string_view bytes) {

@@ -55,6 +55,7 @@ struct SnapshotHeader {
   FastDigest sum;
   std::uint64_t bytes = 0;  // of the whole file
   FastDigest environment;   // environment_digest() of the variables
+  FastDigest graph;         // GraphHeader::sum of the graph behind it
   std::uint32_t devices = 0;
   std::uint32_t looks = 0;
   std::uint32_t directories = 0;
@@ -72,7 +73,7 @@ struct SnapshotHeader {
   std::uint32_t report = 0;
   std::uint32_t reserved = 0;
 };
-static_assert(sizeof(SnapshotHeader) == 104 && std::is_trivially_copyable_v<SnapshotHeader>);
+static_assert(sizeof(SnapshotHeader) == 120 && std::is_trivially_copyable_v<SnapshotHeader>);
 
 // What a run is the same run by, besides what it looks at.
 struct SnapshotRun {
@@ -86,6 +87,7 @@ struct SnapshotRun {
   std::string program;
   std::string machine;
   std::string report;
+  FastDigest graph = {};
 };
 
 // The value of a variable; none when it is not set.
@@ -99,7 +101,6 @@ class SnapshotBuilder {
            std::uint32_t askers = 0);
   // The bytes of the file; none when there is more than the form has numbers for.
   [[nodiscard]] std::optional<std::string> finish(const SnapshotRun& run);
-  [[nodiscard]] static FastDigest sum_of(std::string_view file);  // as it stands in what `finish` gave
 
  private:
   std::uint32_t text(std::string_view text);

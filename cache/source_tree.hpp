@@ -96,6 +96,9 @@ class SourceTree {
   // For whom this thread looks while it lives, in every tree: a number of the caller's. What is asked outside of one,
   // or to be remembered for others, is asked for `everybody`.
   static constexpr std::uint32_t everybody = 0xffffffff;
+  // Added to a number: for planning it, which may stand when what comes after is looked at anew. Everybody's counts as
+  // that.
+  static constexpr std::uint32_t for_planning = 0x80000000;
   class AskedFor {
    public:
     explicit AskedFor(std::uint32_t asker);

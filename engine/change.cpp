@@ -21,6 +21,15 @@ bool looks_at_all_targets(std::string_view title) {
 
 }  // namespace
 
+std::vector<std::uint32_t> nodes_of(std::span<const std::uint32_t> askers) {
+  std::vector<std::uint32_t> nodes;
+  for (const std::uint32_t asker : askers)
+    nodes.push_back(asker == SourceTree::everybody ? asker : asker & ~SourceTree::for_planning);
+  std::ranges::sort(nodes);
+  nodes.erase(std::ranges::unique(nodes).begin(), nodes.end());
+  return nodes;
+}
+
 FastDigest shape_of(const Node& node) {
   FastHasher hasher;
   const auto number = [&](std::uint64_t value) {

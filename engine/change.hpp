@@ -23,6 +23,9 @@
 
 namespace trilock {
 
+// The nodes that asked for a look, of one graph; ascending, each once. Everybody is the last of them.
+[[nodiscard]] std::vector<std::uint32_t> nodes_of(std::span<const std::uint32_t> askers);
+
 // All of a node that others have to do with besides their dependencies on each other: what it makes, what it selects,
 // what it knows that must not be shown.
 [[nodiscard]] FastDigest shape_of(const Node& node);

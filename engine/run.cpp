@@ -225,7 +225,7 @@ std::vector<Node> plan_nodes(const Pipeline& pipeline, SourceTree& tree, const L
   loop(found.size(), [&](std::size_t turn) {
     PlanContext context{pipeline, tree, found[turn]};
     for (std::size_t i = turn * at_once; i < std::min((turn + 1) * at_once, nodes.size()); ++i) {
-      const SourceTree::AskedFor node(static_cast<std::uint32_t>(i));
+      const SourceTree::AskedFor node(static_cast<std::uint32_t>(i) | SourceTree::for_planning);
       nodes[i] = plan_node(pipeline.targets[i], static_cast<std::uint32_t>(i), context);
     }
   });

@@ -27,18 +27,26 @@ class Merger {
   Merger(const Change& change, std::span<const std::string> own, SnapshotBuilder& looks, GraphIndex& graph)
       : change_(change), snapshot_(change.snapshot()), own_(own), looks_(looks), graph_(graph) {}
 
-  // What the part looked at.
-  bool take(const SourceTree& tree) {
-    bool same = true;
+  // What the part looked at; of `planning` only what was looked at for that.
+  enum class Of : std::uint8_t { everything, planning };
+  bool take(const SourceTree& tree, Of of) {
+    bool usable = true;
     const auto account = tree.account([&](const SourceTree::Look& look) {
+      // Those for planning come last.
+      auto askers = look.askers;
+      if (of == Of::planning)
+        askers = askers.subspan(
+            static_cast<std::size_t>(std::ranges::lower_bound(askers, SourceTree::for_planning) - askers.begin()));
+      if (askers.empty()) return;
+      usable = usable && look.settled;
       const std::optional<FileStat> stat = look.stat == nullptr ? std::nullopt : std::optional<FileStat>(*look.stat);
       const auto [known, added] =
           fresh_[std::string(look.directory)].try_emplace({std::string(look.name), look.followed}, Look{stat, {}});
-      same = same && (added || known->second.stat == stat);
-      for (const std::uint32_t asker : look.askers)
-        known->second.askers.push_back(asker == SourceTree::everybody ? asker : change_.whole_id(NodeId{asker}));
+      usable = usable && (added || known->second.stat == stat);
+      for (const std::uint32_t node : nodes_of(askers))
+        known->second.askers.push_back(node == SourceTree::everybody ? node : change_.whole_id(NodeId{node}));
     });
-    return same && account == SourceTree::Account::settled;
+    return usable && account != SourceTree::Account::unknown;
   }
 
   bool merge() {
@@ -115,10 +123,11 @@ class Merger {
 
 }  // namespace
 
-bool add_next_looks(const Change& change, const SourceTree& tree, std::span<const std::string> own,
-                    SnapshotBuilder& looks, GraphIndex& graph) {
+bool add_next_looks(const Change& change, const SourceTree& tree, const SourceTree* planned,
+                    std::span<const std::string> own, SnapshotBuilder& looks, GraphIndex& graph) {
   Merger merger(change, own, looks, graph);
-  return merger.take(tree) && merger.merge();
+  if (planned != nullptr && !merger.take(*planned, Merger::Of::planning)) return false;
+  return merger.take(tree, Merger::Of::everything) && merger.merge();
 }
 
 }  // namespace trilock::cli

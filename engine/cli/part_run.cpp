@@ -14,7 +14,7 @@ std::unique_ptr<Change> change_since(const KeptRun& kept, const ChangeNotice& no
   if (!snapshot || snapshot->header().sum != notice.snapshot ||
       !snapshot->is(snapshot->header().root, workspace.root()))
     return nullptr;
-  const auto graph = GraphView::over(kept.graph.bytes(), notice.snapshot);
+  const auto graph = GraphView::over(kept.graph.bytes(), snapshot->header().graph);
   if (!graph) return nullptr;
   std::unique_ptr<Change> change = Change::of(*snapshot, *graph, notice.looks, workspace.tree());
   if (change) workspace.recall(change->paths_to_remember());
@@ -26,6 +26,10 @@ std::optional<RunScope> load_part(const Invocation& invocation, Session& session
   if (load(invocation, session) != exit_done || !session.diagnostics.all().empty() ||
       !change.fits(session.planned.graph))
     return std::nullopt;
+  return scope_of_part(session, change);
+}
+
+std::optional<RunScope> scope_of_part(Session& session, const Change& change) {
   std::vector<std::string> labels;
   for (const Node& node : session.planned.graph.nodes()) labels.push_back(node.label);
   Result<std::vector<StoredResult>> recorded = session.workspace->db().results(labels);

@@ -25,6 +25,8 @@ struct KeptRun {
 
 // Loads the part of the pipeline that `change` chooses into the session. None when it does not fit to the rest.
 [[nodiscard]] std::optional<RunScope> load_part(const Invocation& invocation, Session& session, Change& change);
+// The same once it is loaded.
+[[nodiscard]] std::optional<RunScope> scope_of_part(Session& session, const Change& change);
 // As if that had not been tried.
 void forget_part(Session& session);
 

@@ -249,7 +249,11 @@ int run_command(const Invocation& invocation) {
   Held held;
   auto session = std::make_unique<Session>();
   const int code = run_in_session(invocation, *session, held);
+  // While the state database is closed, which waits for the disk.
+  std::thread graph;
+  if (held.snapshot) graph = std::thread([&] { write_graph(*held.snapshot); });
   if (session->workspace) session->workspace->close();
+  if (graph.joinable()) graph.join();
   if (held.snapshot) publish(*std::move(held.snapshot));
   if (held.looks) publish_run_looks(*std::move(held.looks));
   leave_to_the_kernel(std::move(session));

@@ -103,11 +103,12 @@ std::optional<SnapshotDraft> draft_whole(const Invocation& invocation, Session& 
   for (const NodeId id : open) draft.graph.nodes[index_of(id)].open = 1;
   bool everybody = false;
   const auto account = workspace.tree().account([&](const SourceTree::Look& look) {
-    draft.looks.add(look.directory, look.name, look.followed, look.stat, draft.graph.row(look.askers));
+    const std::vector<std::uint32_t> askers = nodes_of(look.askers);
+    draft.looks.add(look.directory, look.name, look.followed, look.stat, draft.graph.row(askers));
     if (look.settled) return;
-    everybody = everybody || look.askers.back() == SourceTree::everybody;
+    everybody = everybody || askers.back() == SourceTree::everybody;
     if (!everybody)
-      for (const std::uint32_t asker : look.askers) again.insert(NodeId{asker});
+      for (const std::uint32_t asker : askers) again.insert(NodeId{asker});
   });
   if (everybody || account == SourceTree::Account::unknown) return std::nullopt;
   draft.run = run_of(invocation, workspace, open.empty() ? report_of(nodes) : "");
@@ -115,15 +116,18 @@ std::optional<SnapshotDraft> draft_whole(const Invocation& invocation, Session& 
   return draft;
 }
 
-// Of a session that looked at what `change` decides; `open` are those of it that every run decides.
-std::optional<SnapshotDraft> draft_part(const Invocation& invocation, Session& session, const Change& change,
-                                        std::size_t nodes, std::span<const NodeId> open) {
-  Workspace& workspace = *session.workspace;
+// Of a workspace in which was looked at what `change` decides, and of the one in which that was planned, if it is
+// another; `open` are those of it that every run decides.
+std::optional<SnapshotDraft> draft_part(const Invocation& invocation, Workspace& workspace, Workspace* planned,
+                                        const Change& change, std::size_t nodes, std::span<const NodeId> open) {
   SnapshotDraft draft;
   draft.graph = change.index(open);
   const std::vector<std::string> own = own_files(workspace.state_dir(), own_program());
-  if (!add_next_looks(change, workspace.tree(), own, draft.looks, draft.graph)) return std::nullopt;
-  std::vector<std::string> before;
+  if (!add_next_looks(change, workspace.tree(), planned == nullptr ? nullptr : &planned->tree(), own, draft.looks,
+                      draft.graph))
+    return std::nullopt;
+  std::vector<std::string> before =
+      planned == nullptr ? std::vector<std::string>() : planned->environment().asked_for();
   for (const std::uint32_t name : change.snapshot().variables()) before.emplace_back(change.snapshot().text(name));
   const bool is_done = std::ranges::none_of(draft.graph.nodes, [](const GraphNode& node) { return node.open != 0; });
   draft.run = run_of(invocation, workspace, is_done ? report_of(nodes) : "", std::move(before));
@@ -162,15 +166,21 @@ std::optional<SnapshotDraft> look_again(Session& session, Workspace::Recall reca
   return holds ? std::move(draft) : std::nullopt;
 }
 
-// What `change` decides, as the next run would find it.
+// What `change` decides, as the next run would find it: as it was planned, while what planning looked at stands.
 std::optional<SnapshotDraft> look_again_at(Change& change, const Invocation& invocation, Session& session,
                                            std::size_t nodes) {
   return look_again(session, Workspace::Recall::some, [&](Session& next) -> std::optional<SnapshotDraft> {
     next.workspace->recall(change.paths_to_remember());
+    const bool is_planned = session.load_options.choice == &change;
+    if (auto scope = is_planned ? scope_of_part(session, change) : std::nullopt) {
+      const std::vector<NodeId> open = find_open(*next.workspace, session.planned, *std::move(scope));
+      if (auto done = draft_part(invocation, *next.workspace, session.workspace.get(), change, nodes, open))
+        return done;
+    }
     std::optional<RunScope> scope = load_part(invocation, next, change);
     if (!scope) return std::nullopt;
     const std::vector<NodeId> open = find_open(*next.workspace, next.planned, *std::move(scope));
-    return draft_part(invocation, next, change, nodes, open);
+    return draft_part(invocation, *next.workspace, nullptr, change, nodes, open);
   });
 }
 
@@ -178,11 +188,11 @@ std::optional<SnapshotDraft> look_again_at(Change& change, const Invocation& inv
 // have seen what is no more, are looked at again.
 std::optional<SnapshotDraft> look_again_at(const std::set<NodeId>& nodes, const Invocation& invocation,
                                            Session& session, SnapshotDraft first, std::size_t count) {
+  const auto bytes = first.graph.finish();
   const auto looks = first.looks.finish(first.run);
-  if (!looks) return std::nullopt;
+  if (!bytes || !looks) return std::nullopt;
   const auto snapshot = SnapshotView::over(*looks);
-  const auto bytes = first.graph.finish(SnapshotBuilder::sum_of(*looks));
-  const auto graph = bytes ? GraphView::over(*bytes, SnapshotBuilder::sum_of(*looks)) : std::nullopt;
+  const auto graph = GraphView::over(*bytes, GraphIndex::sum_of(*bytes));
   if (!snapshot || !graph) return std::nullopt;
   const std::unique_ptr<Change> change = Change::of(*snapshot, *graph, std::vector<NodeId>(nodes.begin(), nodes.end()));
   return change ? look_again_at(*change, invocation, session, count) : std::nullopt;
@@ -222,19 +232,22 @@ std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Sessio
                                             const RunSummary& summary, const StopSignal& stop) {
   if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
   if (summary.touched.empty())
-    if (auto done = draft_part(invocation, session, change, summary.nodes, {})) return done;
+    if (auto done = draft_part(invocation, *session.workspace, nullptr, change, summary.nodes, {})) return done;
   return stop.requested() ? std::nullopt : look_again_at(change, invocation, session, summary.nodes);
+}
+
+void write_graph(SnapshotDraft& draft) {
+  const auto graph = draft.graph.finish();
+  if (!graph) return;  // without it the snapshot still serves, and it serves no other
+  draft.run.graph = GraphIndex::sum_of(*graph);
+  static_cast<void>(make_real_disk()->write(graph_file(draft.state_dir), *graph, 0600));
 }
 
 void publish(SnapshotDraft draft) {
   const std::unique_ptr<Disk> disk = make_real_disk();
   for (const std::string& path : own_files(draft.state_dir, draft.run.program)) add_look(draft.looks, *disk, path);
-  const auto snapshot = draft.looks.finish(draft.run);
-  if (!snapshot) return;
-  // The graph first: without it the snapshot still serves, and it serves no other.
-  if (const auto graph = draft.graph.finish(SnapshotBuilder::sum_of(*snapshot)))
-    static_cast<void>(disk->write(graph_file(draft.state_dir), *graph, 0600));
-  static_cast<void>(disk->write(snapshot_file(draft.state_dir), *snapshot, 0600));
+  if (const auto snapshot = draft.looks.finish(draft.run))
+    static_cast<void>(disk->write(snapshot_file(draft.state_dir), *snapshot, 0600));
 }
 
 }  // namespace trilock::cli

@@ -50,8 +50,11 @@ inline constexpr std::size_t most_looked_at_twice = 20'000;
                                                           Change& change, const RunSummary& summary,
                                                           const StopSignal& stop);
 
-// When the state database is closed and the lock is still held: what stands in the file is the state of the database
-// as it stays. Without a result: a snapshot that could not be written costs time.
+// The graph of a draft, which its snapshot is going to name. Nothing else may use the draft meanwhile.
+void write_graph(SnapshotDraft& draft);
+
+// When the graph is written. When the state database is closed and the lock is still held: what stands in the file is
+// the state of the database as it stays. Without a result: a snapshot that could not be written costs time.
 void publish(SnapshotDraft draft);
 
 }  // namespace trilock::cli
