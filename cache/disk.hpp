@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "schemas/byte_stretch.hpp"
 #include "schemas/digest.hpp"
 #include "schemas/result.hpp"
 
@@ -61,6 +62,11 @@ class Disk {
   virtual Result<std::vector<DirEntry>> list(const std::string& path) = 0;  // sorted by name bytes, without . and ..
   virtual Result<std::string> read(const std::string& path) = 0;            // follows symlinks
   virtual Result<std::string> read_start(const std::string& path, std::size_t bytes) = 0;  // of a regular file; follows
+  // These bytes of it, one stretch behind the other; follows. An error when the file ends before one of them does.
+  virtual Result<std::string> read_stretches(const std::string& path, std::span<const ByteStretch> stretches) {
+    Result<std::string> whole = read(path);
+    return whole ? cut_out(*whole, stretches) : std::move(whole);
+  }
   virtual Result<std::string> read_link(const std::string& path) = 0;
   virtual Result<FastDigest> hash_fast(const std::string& path) = 0;      // of a file's bytes; follows symlinks
   virtual Result<ContentDigests> hash_both(const std::string& path) = 0;  // one pass over the bytes

@@ -52,11 +52,22 @@ template <class Header>
 
 // Puts the header in front, where `bytes` have room for it, with the size and the sum of the whole.
 template <class Header>
-void seal_flat_file(std::string& bytes, Header header) {
+void seal_flat_file(std::span<char> bytes, Header header) {
   header.bytes = bytes.size();
   std::memcpy(bytes.data(), &header, sizeof header);
-  const FastDigest sum = flat_sum<Header>(bytes);
+  const FastDigest sum = flat_sum<Header>(std::string_view(bytes.data(), bytes.size()));
   std::memcpy(bytes.data() + offsetof(Header, sum), sum.data.data(), sizeof sum);
+}
+
+// Writes a part over, when it is not the same: bytes that are mapped are copied for that, page by page.
+template <class Part>
+bool write_over(std::span<char> bytes, std::size_t place, const Part& part) {
+  static_assert(std::is_trivially_copyable_v<Part>);
+  if (place > bytes.size() || sizeof part > bytes.size() - place ||
+      std::memcmp(bytes.data() + place, &part, sizeof part) == 0)
+    return false;
+  std::memcpy(bytes.data() + place, &part, sizeof part);
+  return true;
 }
 
 // Empty when they are not all there.

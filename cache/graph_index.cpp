@@ -82,6 +82,50 @@ FastDigest GraphIndex::sum_of(std::string_view file) {
   return sum;
 }
 
+GraphRevision::GraphRevision(std::span<char> bytes) : bytes_(bytes), header_(at<GraphHeader>(0)) {}
+
+template <class Part>
+Part GraphRevision::at(std::size_t place) const {
+  Part part;
+  std::memcpy(&part, bytes_.subspan(place, sizeof part).data(), sizeof part);
+  return part;
+}
+
+template <class Part>
+void GraphRevision::put(std::size_t place, const Part& part) {
+  changed_ = write_over(bytes_, place, part) || changed_;
+}
+
+void GraphRevision::set_open(std::size_t index, bool open) {
+  if (index >= header_.nodes) return;
+  const std::size_t place = sizeof header_ + index * sizeof(GraphNode);
+  auto node = at<GraphNode>(place);
+  node.open = open ? 1 : 0;
+  put(place, node);
+}
+
+void GraphRevision::set_pieces(std::size_t index, std::uint32_t bytes, std::span<const GraphPiece> pieces) {
+  if (index >= header_.files) return;
+  const std::size_t first = sizeof header_ + header_.nodes * sizeof(GraphNode);
+  const std::size_t place = first + header_.pieces * sizeof(GraphPiece) + index * sizeof(GraphFile);
+  auto file = at<GraphFile>(place);
+  if (file.pieces.count != pieces.size() || file.pieces.first > header_.pieces ||
+      pieces.size() > header_.pieces - file.pieces.first)
+    return;
+  file.bytes = bytes;
+  put(place, file);
+  for (std::size_t i = 0; i < pieces.size(); ++i) put(first + (file.pieces.first + i) * sizeof(GraphPiece), pieces[i]);
+}
+
+bool GraphRevision::seal() {
+  if (changed_) seal_flat_file(bytes_, header_);
+  return changed_;
+}
+
+FastDigest GraphRevision::sum() const {
+  return at<GraphHeader>(0).sum;
+}
+
 std::optional<GraphView> GraphView::over(std::string_view bytes, const FastDigest& sum) {
   GraphView view;
   std::span<const GraphHeader> header;

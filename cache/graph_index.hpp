@@ -110,6 +110,30 @@ class GraphIndex {
   bool too_large_ = false;
 };
 
+// What may be others of a graph that has the same nodes and the same askers after the next run. Works in the bytes of
+// the one before, which outlive it and which nobody else reads.
+class GraphRevision {
+ public:
+  // `bytes` are those of a graph that GraphView::over took.
+  explicit GraphRevision(std::span<char> bytes);
+  void set_open(std::size_t node, bool open);
+  // Of a file, with as many pieces as it had.
+  void set_pieces(std::size_t file, std::uint32_t bytes, std::span<const GraphPiece> pieces);
+  // With this it is a graph again. Whether it is another one.
+  [[nodiscard]] bool seal();
+  [[nodiscard]] FastDigest sum() const;  // after that
+
+ private:
+  template <class Part>
+  [[nodiscard]] Part at(std::size_t place) const;
+  template <class Part>
+  void put(std::size_t place, const Part& part);
+
+  std::span<char> bytes_;
+  GraphHeader header_;
+  bool changed_ = false;
+};
+
 // Over bytes that outlive it, aligned to 8. Thread rule: any thread.
 class GraphView {
  public:

@@ -57,25 +57,36 @@ class Lane {
     return weight_ + working_;
   }
 
+  // Whoever is queued now waits for nobody else to share a batch with.
+  void hurry() {
+    const std::lock_guard lock(lock_);
+    want_all();
+  }
+
   void flush() {
     std::unique_lock lock(lock_);
     const std::uint64_t all = added_;
-    wanted_ = std::max(wanted_, all);
-    wake_.notify_one();
+    want_all();
     settled_.wait(lock, [&] { return finished_ >= all; });
   }
 
  private:
+  void want_all() {
+    wanted_ = std::max(wanted_, added_);
+    wake_.notify_one();
+  }
+
   void run() {
     std::unique_lock lock(lock_);
     for (;;) {
       wake_.wait(lock, [this] { return stopping_ || !items_.empty(); });
       if (items_.empty()) return;
-      wake_.wait_for(lock, delay_, [this] { return stopping_ || wanted_ > finished_ || weight_ >= batch_weight_; });
+      wake_.wait_for(lock, waits_, [this] { return stopping_ || wanted_ > finished_ || weight_ >= batch_weight_; });
       std::vector<Item> batch = std::exchange(items_, {});
       items_.reserve(batch.size());  // the next one will be about as large
       working_ = std::exchange(weight_, 0);
       const std::size_t count = batch.size();
+      waits_ = std::min(2 * waits_, delay_);
       lock.unlock();
       work_(std::move(batch));
       lock.lock();
@@ -87,6 +98,8 @@ class Lane {
 
   const Work work_;
   const std::chrono::milliseconds delay_;
+  // Of the next batch. Those of a short run wait less, so that its end has little left to do; a long run has few syncs.
+  std::chrono::milliseconds waits_ = delay_ / 8;
   const std::uint64_t batch_weight_;
   std::mutex lock_;
   std::condition_variable wake_;     // the thread: there is something to do
@@ -205,6 +218,10 @@ Status Publisher::add(Publication publication, Reach reach) {
   impl_->local_lane.wait_below(impl_->limits.waiting_bytes);
   impl_->local_lane.push(std::move(item));
   return {};
+}
+
+void Publisher::hurry() {
+  impl_->local_lane.hurry();
 }
 
 void Publisher::flush() {

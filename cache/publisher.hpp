@@ -38,6 +38,8 @@ class Publisher {
   // corrupt: a file has changed, so the result must not be kept anywhere. Any other error: it was not kept.
   Status add(Publication publication, Reach reach);
 
+  // Nothing that was added waits for more to share a batch with. Returns at once.
+  void hurry();
   // Waits until everything added before is published, or was given up.
   void flush();
 

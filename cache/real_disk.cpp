@@ -127,6 +127,25 @@ class RealDisk final : public Disk {
     return content;
   }
 
+  Result<std::string> read_stretches(const std::string& path, std::span<const ByteStretch> stretches) override {
+    Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY); }));
+    if (!file) return fail_errno(cannot("read", path), errno);
+    std::size_t bytes = 0;
+    for (const ByteStretch& stretch : stretches) bytes += stretch.end - stretch.begin;
+    std::string content(bytes, '\0');
+    std::size_t filled = 0;
+    for (const ByteStretch& stretch : stretches)
+      for (std::size_t at = stretch.begin; at < stretch.end;) {
+        const ssize_t count = retry_interrupted(
+            [&] { return ::pread(file.get(), content.data() + filled, stretch.end - at, static_cast<off_t>(at)); });
+        if (count < 0) return fail_errno(cannot("read", path), errno);
+        if (count == 0) return fail(ErrorKind::io, cannot("read", path) + ": the file ends too early");
+        at += static_cast<std::size_t>(count);
+        filled += static_cast<std::size_t>(count);
+      }
+    return content;
+  }
+
   Result<std::string> read_link(const std::string& path) override {
     std::string target(256, '\0');
     for (;;) {

@@ -15,6 +15,16 @@ namespace {
 constexpr std::uint64_t magic = 0x7472'696c'6f63'6b03;
 constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
 
+void put_stat(SnapshotLook& look, const FileStat& stat, std::uint16_t device) {
+  look.size = stat.size;
+  look.mtime_ns = stat.mtime_ns;
+  look.ctime_ns = stat.ctime_ns;
+  look.inode = stat.inode;
+  look.mode = static_cast<std::uint16_t>(stat.mode);
+  look.device = device;
+  look.type = stat.type;
+}
+
 }  // namespace
 
 FastDigest environment_digest(std::span<const std::string_view> names, const VariableLookup& value) {
@@ -48,13 +58,7 @@ void SnapshotBuilder::add(std::string_view directory, std::string_view name, boo
     auto device = std::ranges::find(devices_, stat->device);
     if (device == devices_.end()) device = devices_.insert(device, stat->device);
     if (devices_.size() > std::numeric_limits<std::uint16_t>::max()) too_large_ = true;
-    look.size = stat->size;
-    look.mtime_ns = stat->mtime_ns;
-    look.ctime_ns = stat->ctime_ns;
-    look.inode = stat->inode;
-    look.mode = static_cast<std::uint16_t>(stat->mode);
-    look.device = static_cast<std::uint16_t>(device - devices_.begin());
-    look.type = stat->type;
+    put_stat(look, *stat, static_cast<std::uint16_t>(device - devices_.begin()));
   }
   looks_.push_back(look);
   of_.push_back(place);
@@ -155,6 +159,58 @@ std::optional<std::uint64_t> SnapshotView::device(std::uint16_t index) const {
 bool SnapshotView::is(std::uint32_t place, std::string_view expected) const {
   const char* const found = text(place);
   return found != nullptr && expected == found;
+}
+
+bool SnapshotView::is_of(const SnapshotRun& run) const {
+  const auto same = [this](std::span<const std::uint32_t> places, const std::vector<std::string>& texts) {
+    return std::ranges::equal(places, texts,
+                              [this](std::uint32_t place, const std::string& text) { return is(place, text); });
+  };
+  return header_->environment == run.environment && header_->user == run.user && header_->group == run.group &&
+         is(header_->root, run.root) && is(header_->directory, run.directory) && is(header_->program, run.program) &&
+         is(header_->machine, run.machine) && is(header_->report, run.report) && same(words_, run.words) &&
+         same(variables_, run.variables);
+}
+
+std::optional<FileStat> SnapshotView::stat_of(const SnapshotLook& look) const {
+  if (look.present == 0) return std::nullopt;
+  return FileStat{.type = look.type,
+                  .mode = look.mode,
+                  .size = look.size,
+                  .mtime_ns = look.mtime_ns,
+                  .ctime_ns = look.ctime_ns,
+                  .inode = look.inode,
+                  .device = device(look.device).value_or(0)};
+}
+
+SnapshotRevision::SnapshotRevision(std::span<char> bytes) : bytes_(bytes) {
+  std::memcpy(&header_, bytes.data(), sizeof header_);
+}
+
+bool SnapshotRevision::set(std::uint32_t index, const std::optional<FileStat>& stat) {
+  const char* const devices = bytes_.data() + sizeof header_;
+  const std::size_t place = sizeof header_ + header_.devices * sizeof(std::uint64_t) + index * sizeof(SnapshotLook);
+  if (index >= header_.looks) return false;
+  SnapshotLook look;
+  std::memcpy(&look, bytes_.data() + place, sizeof look);
+  look.present = stat ? 1 : 0;
+  if (stat) {
+    std::size_t device = 0;
+    while (device < header_.devices &&
+           std::memcmp(devices + device * sizeof stat->device, &stat->device, sizeof stat->device) != 0)
+      ++device;
+    if (device >= header_.devices || device > std::numeric_limits<std::uint16_t>::max()) return false;
+    put_stat(look, *stat, static_cast<std::uint16_t>(device));
+  } else {
+    put_stat(look, FileStat{}, 0);
+  }
+  static_cast<void>(write_over(bytes_, place, look));
+  return true;
+}
+
+void SnapshotRevision::seal(const FastDigest& graph) {
+  header_.graph = graph;
+  seal_flat_file(bytes_, header_);
 }
 
 }  // namespace trilock

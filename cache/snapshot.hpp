@@ -136,6 +136,10 @@ class SnapshotView {
     return place < header_->text_bytes ? text_ + place : nullptr;
   }
   [[nodiscard]] bool is(std::uint32_t place, std::string_view expected) const;
+  // Whether a snapshot of that run would differ in its looks alone.
+  [[nodiscard]] bool is_of(const SnapshotRun& run) const;
+  // None when there was nothing of that name.
+  [[nodiscard]] std::optional<FileStat> stat_of(const SnapshotLook& look) const;
 
  private:
   std::string_view bytes_;
@@ -146,6 +150,22 @@ class SnapshotView {
   std::span<const std::uint32_t> words_;
   std::span<const std::uint32_t> variables_;
   const char* text_ = nullptr;
+};
+
+// The snapshot after the next run, where that looked at the same: only stats are others. Works in the bytes of the one
+// before, which outlive it and which nobody else reads.
+class SnapshotRevision {
+ public:
+  // `bytes` are those of a snapshot that SnapshotView::over took.
+  explicit SnapshotRevision(std::span<char> bytes);
+  // False when the stat names a device that the snapshot has no place for, or there is no such look.
+  [[nodiscard]] bool set(std::uint32_t look, const std::optional<FileStat>& stat);
+  // With this it is a snapshot again, whose graph has that sum.
+  void seal(const FastDigest& graph);
+
+ private:
+  std::span<char> bytes_;
+  SnapshotHeader header_;
 };
 
 }  // namespace trilock

@@ -10,7 +10,22 @@ namespace trilock {
 
 struct SourceTree::Impl {
   TreeCache cache;
+
+  template <class Read>
+  Result<std::string> read(const std::string& path, Read read);
 };
+
+template <class Read>
+Result<std::string> SourceTree::Impl::read(const std::string& path, Read read) {
+  // Reading a fifo would wait for somebody to write into it.
+  const Result<FileStat> there = cache.stat_following(path, TreeCache::Use::content);
+  if (there && there->type == FileType::other) {
+    return fail(ErrorKind::io, "cannot read `" + path + "`: not a regular file");
+  }
+  Result<std::string> content = read(cache.disk(), cache.absolute(path));
+  if (!content) return std::unexpected(cache.as_seen(std::move(content.error()), path));
+  return content;
+}
 
 SourceTree::SourceTree(Disk& disk, std::string root)
     : impl_(std::unique_ptr<Impl>(new Impl{TreeCache(disk, std::move(root))})) {}
@@ -48,16 +63,12 @@ Result<FileStat> SourceTree::stat_following(const std::string& path) {
 }
 
 Result<std::string> SourceTree::read(const std::string& path) {
-  Disk& disk = impl_->cache.disk();
-  const std::string absolute = impl_->cache.absolute(path);
-  // Reading a fifo would wait for somebody to write into it.
-  const Result<FileStat> there = impl_->cache.stat_following(path, TreeCache::Use::content);
-  if (there && there->type == FileType::other) {
-    return fail(ErrorKind::io, "cannot read `" + path + "`: not a regular file");
-  }
-  Result<std::string> content = disk.read(absolute);
-  if (!content) return std::unexpected(impl_->cache.as_seen(std::move(content.error()), path));
-  return content;
+  return impl_->read(path, [](Disk& disk, const std::string& absolute) { return disk.read(absolute); });
+}
+
+Result<std::string> SourceTree::read(const std::string& path, std::span<const ByteStretch> stretches) {
+  return impl_->read(path,
+                     [=](Disk& disk, const std::string& absolute) { return disk.read_stretches(absolute, stretches); });
 }
 
 Result<std::string> SourceTree::read_link(const std::string& path) {

@@ -52,6 +52,8 @@ class SourceTree {
   [[nodiscard]] bool exists(const std::string& path);
   Result<std::vector<DirEntry>> list(const std::string& path);
   Result<std::string> read(const std::string& path);  // not remembered
+  // Some of it: Disk::read_stretches.
+  Result<std::string> read(const std::string& path, std::span<const ByteStretch> stretches);
   Result<std::string> read_link(const std::string& path);
   // Of a file's bytes, following symlinks; where a symlink leads is looked at every time.
   Result<FastDigest> digest(const std::string& path);

@@ -1,5 +1,7 @@
 #include "engine/change.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cache/hash.hpp"
@@ -229,22 +231,42 @@ std::vector<std::string> Change::paths_to_remember() const {
   return paths;
 }
 
-std::vector<TomlStretch> Change::parts(std::string_view path, std::string_view text) const {
-  std::vector<TomlStretch> parts;
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    const File& file = files_[i];
-    if (graph_.text(graph_.files[i].path) != path || file.bytes != text.size()) continue;
-    for (std::size_t j = 0; j < file.pieces.size(); ++j) {
-      const GraphPiece& piece = file.pieces[j];
-      if (piece.table < read_.size() && !read_[piece.table]) continue;
-      const std::size_t end = j + 1 < file.pieces.size() ? file.pieces[j + 1].begin : text.size();
-      if (end < piece.begin || end > text.size()) continue;
-      parts.push_back({piece.begin, end, piece.lines_before});
-    }
-    return parts;
+Result<ChosenText> Change::read(const std::string& path, PipelineWorld& world) const {
+  const auto known =
+      std::ranges::find(graph_.files, path, [this](const GraphFile& file) { return graph_.text(file.path); });
+  if (known == graph_.files.end()) {  // then there will be more nodes than there should be, if it has any
+    Result<std::string> text = world.read_file(path);
+    if (!text) return std::unexpected(std::move(text.error()));
+    const TomlStretch whole{0, text->size(), 0};
+    return ChosenText{*std::move(text), {whole}};
   }
-  parts.push_back({0, text.size(), 0});  // then there will be more nodes than there should be, if it has any
-  return parts;
+  const File& file = files_[static_cast<std::size_t>(known - graph_.files.begin())];
+  ChosenText chosen;
+  std::vector<const GraphPiece*> pieces;
+  std::vector<ByteStretch> stretches;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < file.pieces.size(); ++i) {
+    const GraphPiece& piece = file.pieces[i];
+    if (piece.table < read_.size() && !read_[piece.table]) continue;
+    const std::size_t end = i + 1 < file.pieces.size() ? file.pieces[i + 1].begin : file.bytes;
+    if (end < piece.begin) return fail(ErrorKind::corrupt, "the graph that was kept is damaged");
+    if (!stretches.empty() && stretches.back().end == piece.begin)
+      stretches.back().end = end;
+    else
+      stretches.push_back({piece.begin, end});
+    chosen.parts.push_back({size, size + (end - piece.begin), piece.lines_before});
+    pieces.push_back(&piece);
+    size = chosen.parts.back().end;
+  }
+  Result<std::string> text = world.read_stretches(path, stretches);
+  if (!text) return std::unexpected(std::move(text.error()));
+  chosen.text = *std::move(text);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const TomlStretch& part = chosen.parts[i];
+    if (fast_digest(std::string_view(chosen.text).substr(part.begin, part.end - part.begin)) != pieces[i]->sum)
+      return fail(ErrorKind::io, fmt::format("`{}` has changed while it was read", path));
+  }
+  return chosen;
 }
 
 bool Change::links(std::string_view title) const {
@@ -321,6 +343,21 @@ void Change::add_foreign_outputs(NodeId id, std::vector<std::string>& outputs) c
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
     if (!upstream[i])
       for (const std::uint32_t output : graph_.outputs(graph_.nodes[i])) outputs.emplace_back(graph_.text(output));
+}
+
+bool Change::leaves_open(std::span<const NodeId> open) const {
+  if (!open.empty()) return true;
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
+    if (graph_.nodes[i].open != 0 && !decided_[i]) return true;
+  return false;
+}
+
+void Change::revise(GraphRevision& graph, std::span<const NodeId> open) const {
+  std::vector<bool> is_open(decided_.size(), false);
+  for (const NodeId id : open) is_open[whole_id(id)] = true;
+  for (std::size_t i = 0; i < decided_.size(); ++i)
+    if (decided_[i]) graph.set_open(i, is_open[i]);
+  for (std::size_t i = 0; i < files_.size(); ++i) graph.set_pieces(i, files_[i].bytes, files_[i].pieces);
 }
 
 GraphIndex Change::index(std::span<const NodeId> open) const {

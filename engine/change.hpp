@@ -48,7 +48,8 @@ class Change final : public TableChoice, public Surroundings {
   // What is read in the course of it that earlier runs may have known: as the source tree has them.
   [[nodiscard]] std::vector<std::string> paths_to_remember() const;
 
-  std::vector<TomlStretch> parts(std::string_view path, std::string_view text) const override;
+  // A file that is no longer as it was found to be is an error.
+  Result<ChosenText> read(const std::string& path, PipelineWorld& world) const override;
   bool links(std::string_view title) const override;
 
   // Whether a pipeline that was loaded with this choice has the nodes that it should have, and none of them would make
@@ -66,6 +67,10 @@ class Change final : public TableChoice, public Surroundings {
   // The graph as it is kept from now on, without rows. `open` are those of the decided nodes, as the loaded graph names
   // them, that every run decides.
   [[nodiscard]] GraphIndex index(std::span<const NodeId> open) const;
+  // The same, written over the graph of before, rows and all; `this` is of no use after that.
+  void revise(GraphRevision& graph, std::span<const NodeId> open) const;
+  // Whether every run will decide some node.
+  [[nodiscard]] bool leaves_open(std::span<const NodeId> open) const;
   // Whether a look of everybody's is at a file of the pipeline, which may have changed.
   [[nodiscard]] bool is_pipeline_file(std::string_view directory, std::string_view name) const;
   [[nodiscard]] const GraphView& graph() const { return graph_; }

@@ -33,7 +33,8 @@ MappedFile::MappedFile(const std::string& path, Reading reading) {
   if (::fstat(file, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_uid == ::geteuid() && stat.st_size > 0) {
     const auto size = static_cast<std::size_t>(stat.st_size);
     const int flags = MAP_PRIVATE | (reading == Reading::all ? MAP_POPULATE : 0);
-    void* const start = ::mmap(nullptr, size, PROT_READ, flags, file, 0);
+    const int access = PROT_READ | (reading == Reading::to_change ? PROT_WRITE : 0);
+    void* const start = ::mmap(nullptr, size, access, flags, file, 0);
     if (start != MAP_FAILED) bytes_ = {static_cast<const char*>(start), size};
     identity_ = identity_of(stat);
   }

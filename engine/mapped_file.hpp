@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,9 @@ struct FileIdentity {
 class MappedFile {
  public:
   enum class Reading : std::uint8_t {
-    all,      // it will be read from end to end: all of it comes at once
-    by_page,  // a few places of it
+    all,        // it will be read from end to end: all of it comes at once
+    by_page,    // a few places of it
+    to_change,  // all, and `own_copy` may be written to
   };
   MappedFile() = default;
   // Empty when there is no file of this user's, or it cannot be mapped. Such files are replaced, never written to, so
@@ -33,6 +35,9 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
   [[nodiscard]] std::string_view bytes() const { return bytes_; }
+  // The same bytes, for one that was opened `to_change`: what is written to them this process alone sees, by `bytes`
+  // too.
+  [[nodiscard]] std::span<char> own_copy() { return {const_cast<char*>(bytes_.data()), bytes_.size()}; }
   [[nodiscard]] const FileIdentity& identity() const { return identity_; }
   void read_all() const;  // for one that was opened `by_page`
 

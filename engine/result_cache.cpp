@@ -186,6 +186,11 @@ void ResultCache::publish_latest() {
   if (local_.describes()) publish(local_, new_latest_, Publisher::Reach::local);
 }
 
+void ResultCache::hurry() {
+  const std::lock_guard lock(mutex_);
+  if (publisher_ != nullptr) publisher_->hurry();
+}
+
 std::vector<std::string> ResultCache::finish(End end) {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> warnings = std::exchange(warnings_, {});

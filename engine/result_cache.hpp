@@ -65,6 +65,8 @@ class ResultCache {
   // The action that the node of that label had last, wherever that was; none when it is not known.
   [[nodiscard]] std::optional<PortableAction> latest(std::string_view label);
 
+  // No more will be kept for now: what is queued should not wait for it. Returns at once.
+  void hurry();
   // Waits until all is kept, and evicts what the settings say is too much. Of an interrupted run only this machine
   // keeps what is not shared yet. Returns what the user should be told.
   enum class End : std::uint8_t { done, interrupted };

@@ -304,16 +304,22 @@ RunSummary run_scope(Workspace& workspace, const PlannedPipeline& planned, RunSc
   };
   execute(planned.graph, planned.pipeline.pools, wanted, {.jobs = options.jobs, .expected_ms = expected_ms}, body);
 
-  const ResultCache::End end = stop.requested() ? ResultCache::End::interrupted : ResultCache::End::done;
-  for (const std::string& warning : stage.cache.finish(end)) events.warning(warning);
-  if (std::vector<LookupCount> answers = tally.answers(); !answers.empty()) db.record_lookups(run, std::move(answers));
-
   RunSummary summary = tally.finish(stop.requested());
   summary.nodes = count;
   summary.duration_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count());
+  stage.cache.hurry();
+  Status saved = workspace.save();
+  if (saved && options.meanwhile) options.meanwhile(summary);
+
+  const ResultCache::End end = stop.requested() ? ResultCache::End::interrupted : ResultCache::End::done;
+  for (const std::string& warning : stage.cache.finish(end)) events.warning(warning);
+  if (std::vector<LookupCount> answers = tally.answers(); !answers.empty()) db.record_lookups(run, std::move(answers));
+
+  summary.exit_code = tally.finish(stop.requested()).exit_code;
   db.end_run({run, started_ms, static_cast<std::int64_t>(summary.duration_ms), summary.exit_code});
-  if (Status saved = workspace.save(); !saved) {
+  if (Status ended = workspace.save(); saved) saved = std::move(ended);
+  if (!saved) {
     events.warning(fmt::format("the state of this run was not saved: {}", saved.error().message));
     if (summary.exit_code == 0) summary.exit_code = 5;
   }

@@ -3,6 +3,7 @@
 // of i starts, and read only by those.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ struct RunOptions {
   bool dry_run = false;
   bool replay = false;                          // give the recorded output of nodes that are left alone or restored
   std::vector<Journal::Entry> unfinished = {};  // of a run that was killed, for this one to name
+  // Called when all nodes are done and recorded, while what they made is still being published, with what the run has
+  // come to; the exit code may yet become that of a run whose state cannot be saved, or that was interrupted.
+  std::function<void(const RunSummary&)> meanwhile = {};
 };
 
 // What a node left for those that refer to it.

@@ -91,6 +91,10 @@ Result<std::string> WorkspaceWorld::read_file(const std::string& path) {
   return workspace_.tree().read(path);
 }
 
+Result<std::string> WorkspaceWorld::read_stretches(const std::string& path, std::span<const ByteStretch> stretches) {
+  return workspace_.tree().read(path, stretches);
+}
+
 Result<std::vector<std::string>> WorkspaceWorld::glob(const std::string& pattern) {
   const InputPattern input{.pattern = pattern, .exclude = false, .place = {}};
   return workspace_.tree().select({&input, 1}, {});

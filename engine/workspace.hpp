@@ -90,6 +90,7 @@ class WorkspaceWorld final : public PipelineWorld {
  public:
   explicit WorkspaceWorld(Workspace& workspace) : workspace_(workspace) {}
   Result<std::string> read_file(const std::string& path) override;
+  Result<std::string> read_stretches(const std::string& path, std::span<const ByteStretch> stretches) override;
   Result<std::vector<std::string>> glob(const std::string& pattern) override;
   std::optional<std::string> environment(const std::string& name) override;
   Result<std::string> git(GitFact fact) override;

@@ -127,11 +127,31 @@ std::size_t distance(const std::u32string& a, const std::u32string& b) {
 }  // namespace
 
 SourceId SourceMap::add(std::string path, std::string text) {
-  Source source{std::move(path), std::move(text), {0}};
+  Source source{std::move(path), std::move(text), {0}, {}};
   source.line_starts.reserve(static_cast<std::size_t>(std::ranges::count(source.text, '\n')) + 1);
   for (std::size_t i = 0; (i = source.text.find('\n', i)) != std::string::npos;) source.line_starts.push_back(++i);
   sources_.push_back(std::move(source));
   return static_cast<SourceId>(sources_.size() - 1);
+}
+
+SourceId SourceMap::add(std::string path, std::string text, std::vector<Part> parts) {
+  sources_.push_back({std::move(path), std::move(text), {}, std::move(parts)});
+  return static_cast<SourceId>(sources_.size() - 1);
+}
+
+// From there to the end of its line; "" when it lies outside of its part.
+std::string_view SourceMap::line_in_parts(const Source& source, std::uint32_t number) {
+  const auto next = std::ranges::lower_bound(source.parts, number, {}, &Part::lines_before);
+  if (next == source.parts.begin()) return "";
+  const Part& part = *std::prev(next);
+  std::string_view rest = source.text;
+  rest = rest.substr(part.begin, next == source.parts.end() ? rest.npos : next->begin - part.begin);
+  for (std::uint32_t line = part.lines_before + 1; line < number; ++line) {
+    const std::size_t end = rest.find('\n');
+    if (end == rest.npos) return "";
+    rest.remove_prefix(end + 1);
+  }
+  return rest;
 }
 
 std::string_view SourceMap::path(SourceId id) const {
@@ -146,10 +166,15 @@ std::string_view SourceMap::text(SourceId id) const {
 std::string_view SourceMap::line(SourceId id, std::uint32_t number) const {
   if (index_of(id) >= sources_.size()) return "";
   const Source& source = sources_[index_of(id)];
-  if (number == 0 || number > source.line_starts.size()) return "";
-  const std::size_t start = source.line_starts[number - 1];
   std::string_view line = source.text;
-  line = line.substr(start, line.find('\n', start) - start);
+  if (!source.parts.empty()) {
+    line = line_in_parts(source, number);
+  } else if (number == 0 || number > source.line_starts.size()) {
+    return "";
+  } else {
+    line.remove_prefix(source.line_starts[number - 1]);
+  }
+  line = line.substr(0, line.find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (number == 1 && line.starts_with(byte_order_mark)) line.remove_prefix(byte_order_mark.size());
   return line;

@@ -25,6 +25,13 @@ struct Place {
 class SourceMap {
  public:
   SourceId add(std::string path, std::string text);
+  // Some parts of a file, one behind the other, each of whole lines; lines are counted as in the file, and those
+  // between the parts are absent.
+  struct Part {
+    std::size_t begin = 0;  // in `text`
+    std::uint32_t lines_before = 0;
+  };
+  SourceId add(std::string path, std::string text, std::vector<Part> parts);
   [[nodiscard]] std::string_view path(SourceId id) const;  // as the user would type it: relative to the workspace
   [[nodiscard]] std::string_view text(SourceId id) const;
   [[nodiscard]] std::string_view line(SourceId id, std::uint32_t number) const;  // without its line end; "" when absent
@@ -33,8 +40,11 @@ class SourceMap {
   struct Source {
     std::string path;
     std::string text;
-    std::vector<std::size_t> line_starts;
+    std::vector<std::size_t> line_starts;  // of a whole file
+    std::vector<Part> parts;               // otherwise
   };
+  [[nodiscard]] static std::string_view line_in_parts(const Source& source, std::uint32_t number);
+
   std::deque<Source> sources_;
 };
 

@@ -32,7 +32,7 @@ class Reader {
 
  private:
   std::vector<Wanted> read_file(const Wanted& wanted) {
-    Result<std::string> text = world_.read_file(wanted.path);
+    Result<ChosenText> text = read_text(wanted.path);
     if (!text) {
       const bool absent = text.error().kind == ErrorKind::not_found && wanted.place.source != SourceId::none;
       findings_.error(wanted.place,
@@ -40,19 +40,32 @@ class Reader {
                       absent ? "a pattern is relative to the folder of the file that includes" : text.error().help);
       return {};
     }
-    PipelineFile file{sources_.add(wanted.path, std::move(*text)), wanted.path, {}};
-    read(file);
+    PipelineFile file{add_source(wanted.path, *text), wanted.path, {}};
+    read(file, text->parts);
     std::vector<Wanted> more = take_includes(file);
     files_.push_back(std::move(file));
     return more;
   }
 
-  void read(PipelineFile& file) {
+  SourceId add_source(const std::string& path, ChosenText& text) {
+    if (choice_ == nullptr) return sources_.add(path, std::move(text.text));
+    std::vector<SourceMap::Part> parts;
+    for (const TomlStretch& part : text.parts) parts.push_back({part.begin, part.lines_before});
+    return sources_.add(path, std::move(text.text), std::move(parts));
+  }
+
+  Result<ChosenText> read_text(const std::string& path) {
+    if (choice_ != nullptr) return choice_->read(path, world_);
+    Result<std::string> text = world_.read_file(path);
+    if (!text) return std::unexpected(std::move(text.error()));
+    return ChosenText{*std::move(text), {}};
+  }
+
+  void read(PipelineFile& file, std::span<const TomlStretch> parts) {
     Diagnostics syntax;
     if (choice_ == nullptr) {
       file.table = read_toml(file.source, sources_, syntax, {.loop = world_.loop()});
-    } else if (auto some = read_toml_parts(choice_->parts(file.path, sources_.text(file.source)), file.source, sources_,
-                                           world_.loop())) {
+    } else if (auto some = read_toml_parts(parts, file.source, sources_, world_.loop())) {
       file.table = *std::move(some);
     } else {
       syntax.error({file.source}, "the file cannot be read in parts");
@@ -115,6 +128,11 @@ class Reader {
 };
 
 }  // namespace
+
+Result<std::string> PipelineWorld::read_stretches(const std::string& path, std::span<const ByteStretch> stretches) {
+  Result<std::string> whole = read_file(path);
+  return whole ? cut_out(*whole, stretches) : std::move(whole);
+}
 
 std::vector<PipelineFile> read_pipeline_files(const std::string& root, const TableChoice* choice, PipelineWorld& world,
                                               SourceMap& sources, Findings& findings) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "schemas/byte_stretch.hpp"
 #include "schemas/cache_settings.hpp"
 #include "schemas/config.hpp"
 #include "schemas/diagnostic.hpp"
@@ -62,6 +63,8 @@ class PipelineWorld {
   virtual ~PipelineWorld() = default;
   // Paths are relative to the workspace.
   virtual Result<std::string> read_file(const std::string& path) = 0;
+  // These bytes of it, one stretch behind the other. An error when the file ends before one of them does.
+  virtual Result<std::string> read_stretches(const std::string& path, std::span<const ByteStretch> stretches);
   virtual Result<std::vector<std::string>> glob(const std::string& pattern) = 0;
   virtual std::optional<std::string> environment(const std::string& name) = 0;
   // `git describe --tags --always --dirty`, the full commit id, the branch's name, or the tag that HEAD is at.
@@ -81,12 +84,19 @@ struct RuleKeys {
   std::span<const std::string_view> one_of = {};  // keys of which a node has exactly one; the rule checks it
 };
 
+// Parts of a file, one behind the other; `parts` say where in `text` each is, and what line of the file it begins
+// behind.
+struct ChosenText {
+  std::string text;
+  std::vector<TomlStretch> parts;
+};
+
 // Which tables of nodes a pipeline is loaded with, by somebody who knows all of it from before and wants to see some.
 class TableChoice {
  public:
   virtual ~TableChoice() = default;
-  // What is to be read of a file, in its order. Without tables of nodes it must be the whole file.
-  [[nodiscard]] virtual std::vector<TomlStretch> parts(std::string_view path, std::string_view text) const = 0;
+  // What is to be read of a file, read through `world`. Without tables of nodes it must be the whole file.
+  [[nodiscard]] virtual Result<ChosenText> read(const std::string& path, PipelineWorld& world) const = 0;
   // Whether references of a table, "rule.name", are linked. Those of others may lead to tables that are not read.
   [[nodiscard]] virtual bool links(std::string_view title) const = 0;
 };

@@ -1,133 +1,148 @@
 #include "engine/cli/next_looks.hpp"
 
 #include <algorithm>
-#include <map>
-#include <optional>
-#include <string>
-#include <tuple>
-#include <vector>
 
 namespace trilock::cli {
 namespace {
 
-struct Look {
-  std::optional<FileStat> stat;
-  std::vector<std::uint32_t> askers;  // nodes of the whole graph
-};
-
-struct Name {
-  std::string name;
-  bool followed = false;
-  friend auto operator<=>(const Name&, const Name&) = default;
-};
-using Directory = std::map<Name, Look>;
-
-class Merger {
- public:
-  Merger(const Change& change, std::span<const std::string> own, SnapshotBuilder& looks, GraphIndex& graph)
-      : change_(change), snapshot_(change.snapshot()), own_(own), looks_(looks), graph_(graph) {}
-
-  // What the part looked at; of `planning` only what was looked at for that.
-  enum class Of : std::uint8_t { everything, planning };
-  bool take(const SourceTree& tree, Of of) {
-    bool usable = true;
-    const auto account = tree.account([&](const SourceTree::Look& look) {
-      // Those for planning come last.
-      auto askers = look.askers;
-      if (of == Of::planning)
-        askers = askers.subspan(
-            static_cast<std::size_t>(std::ranges::lower_bound(askers, SourceTree::for_planning) - askers.begin()));
-      if (askers.empty()) return;
-      usable = usable && look.settled;
-      const std::optional<FileStat> stat = look.stat == nullptr ? std::nullopt : std::optional<FileStat>(*look.stat);
-      const auto [known, added] =
-          fresh_[std::string(look.directory)].try_emplace({std::string(look.name), look.followed}, Look{stat, {}});
-      usable = usable && (added || known->second.stat == stat);
-      for (const std::uint32_t node : nodes_of(askers))
-        known->second.askers.push_back(node == SourceTree::everybody ? node : change_.whole_id(NodeId{node}));
-    });
-    return usable && account != SourceTree::Account::unknown;
-  }
-
-  bool merge() {
-    for (const SnapshotDirectory& directory : snapshot_.directories()) {
-      const char* const path = snapshot_.text(directory.path);
-      if (path == nullptr) return false;
-      const auto fresh = fresh_.find(std::string_view(path));
-      for (const SnapshotLook& look : snapshot_.looks(directory))
-        if (!keep(path, look, fresh == fresh_.end() ? nullptr : &fresh->second)) return false;
-    }
-    for (auto& [path, directory] : fresh_)
-      for (auto& [name, look] : directory) add(path, name, look);
-    return true;
-  }
-
- private:
-  [[nodiscard]] std::optional<FileStat> stat_of(const SnapshotLook& look) const {
-    if (look.present == 0) return std::nullopt;
-    return FileStat{.type = look.type,
-                    .mode = look.mode,
-                    .size = look.size,
-                    .mtime_ns = look.mtime_ns,
-                    .ctime_ns = look.ctime_ns,
-                    .inode = look.inode,
-                    .device = snapshot_.device(look.device).value_or(0)};
-  }
-
-  void add(std::string_view directory, const Name& name, Look& look) {
-    std::ranges::sort(look.askers);
-    look.askers.erase(std::ranges::unique(look.askers).begin(), look.askers.end());
-    looks_.add(directory, name.name, name.followed, look.stat ? &*look.stat : nullptr, graph_.row(look.askers));
-  }
-
-  [[nodiscard]] bool is_own(std::string_view directory, std::string_view name) const {
-    return std::ranges::any_of(own_, [&](std::string_view path) {
-      return path.size() == directory.size() + 1 + name.size() && path.ends_with(name) && path.starts_with(directory);
-    });
-  }
-
-  // A look of before: joined with the one of now, if there is one.
-  bool keep(std::string_view directory, const SnapshotLook& look, Directory* fresh) {
-    const char* const name = snapshot_.text(look.name);
-    if (name == nullptr) return false;
-    if (is_own(directory, name)) return true;
-    rest_.clear();
-    for (const std::uint32_t asker : change_.graph().askers(look.askers))
-      if (asker == SourceTree::everybody || !change_.is_decided(asker)) rest_.push_back(asker);
-    const std::optional<FileStat> stat = stat_of(look);
-    if (fresh != nullptr) {
-      if (const auto now = fresh->find(Name{name, look.followed != 0}); now != fresh->end()) {
-        const bool differs = now->second.stat != stat && !rest_.empty();
-        const bool only_everybody = rest_.size() == 1 && rest_.front() == SourceTree::everybody;
-        if (differs && !(only_everybody && look.followed != 0 && change_.is_pipeline_file(directory, name)))
-          return false;
-        now->second.askers.insert(now->second.askers.end(), rest_.begin(), rest_.end());
-        add(directory, now->first, now->second);
-        fresh->erase(now);
-        return true;
-      }
-    }
-    if (rest_.empty()) return true;
-    looks_.add(directory, name, look.followed != 0, stat ? &*stat : nullptr, graph_.row(rest_));
-    return true;
-  }
-
-  const Change& change_;
-  const SnapshotView& snapshot_;
-  std::span<const std::string> own_;
-  SnapshotBuilder& looks_;
-  GraphIndex& graph_;
-  std::map<std::string, Directory, std::less<>> fresh_;
-  std::vector<std::uint32_t> rest_;
-};
+void sort_once(std::vector<std::uint32_t>& askers) {
+  std::ranges::sort(askers);
+  askers.erase(std::ranges::unique(askers).begin(), askers.end());
+}
 
 }  // namespace
 
-bool add_next_looks(const Change& change, const SourceTree& tree, const SourceTree* planned,
-                    std::span<const std::string> own, SnapshotBuilder& looks, GraphIndex& graph) {
-  Merger merger(change, own, looks, graph);
-  if (planned != nullptr && !merger.take(*planned, Merger::Of::planning)) return false;
-  return merger.take(tree, Merger::Of::everything) && merger.merge();
+NextLooks::NextLooks(const Change& change, std::span<const std::string> own)
+    : change_(change), snapshot_(change.snapshot()), own_(own) {}
+
+bool NextLooks::take(const SourceTree& tree, Of of) {
+  bool usable = true;
+  const auto account = tree.account([&](const SourceTree::Look& look) {
+    // Those for planning come last.
+    auto askers = look.askers;
+    if (of == Of::planning)
+      askers = askers.subspan(
+          static_cast<std::size_t>(std::ranges::lower_bound(askers, SourceTree::for_planning) - askers.begin()));
+    if (askers.empty()) return;
+    usable = usable && look.settled;
+    const std::optional<FileStat> stat = look.stat == nullptr ? std::nullopt : std::optional<FileStat>(*look.stat);
+    const auto [known, added] =
+        taken_[std::string(look.directory)].try_emplace({std::string(look.name), look.followed}, Look{stat, {}});
+    usable = usable && (added || known->second.stat == stat);
+    for (const std::uint32_t node : nodes_of(askers))
+      known->second.askers.push_back(node == SourceTree::everybody ? node : change_.whole_id(NodeId{node}));
+  });
+  return usable && account != SourceTree::Account::unknown;
+}
+
+const NextLooks::Directory* NextLooks::taken_in(std::string_view directory) const {
+  const auto taken = taken_.find(directory);
+  return taken == taken_.end() ? nullptr : &taken->second;
+}
+
+bool NextLooks::is_own(std::string_view directory, std::string_view name) const {
+  return std::ranges::any_of(own_, [&](std::string_view path) {
+    return path.size() == directory.size() + 1 + name.size() && path.ends_with(name) && path.starts_with(directory);
+  });
+}
+
+std::vector<std::uint32_t> NextLooks::rest_of(const SnapshotLook& look) const {
+  std::vector<std::uint32_t> rest;
+  for (const std::uint32_t asker : change_.graph().askers(look.askers))
+    if (asker == SourceTree::everybody || !change_.is_decided(asker)) rest.push_back(asker);
+  return rest;
+}
+
+// A file of the pipeline may have changed for everybody: its tables are compared one by one.
+bool NextLooks::holds(const SnapshotLook& look, std::string_view directory, std::string_view name, const Look& now,
+                      std::span<const std::uint32_t> rest) const {
+  if (rest.empty() || now.stat == snapshot_.stat_of(look)) return true;
+  const bool only_everybody = rest.size() == 1 && rest.front() == SourceTree::everybody;
+  return only_everybody && look.followed != 0 && change_.is_pipeline_file(directory, name);
+}
+
+std::optional<RevisedLooks> NextLooks::revised() const {
+  RevisedLooks revised;
+  std::size_t met = 0;
+  for (const SnapshotDirectory& directory : snapshot_.directories()) {
+    const char* const path = snapshot_.text(directory.path);
+    if (path == nullptr) return std::nullopt;
+    const std::string_view above = path;
+    const Directory* const taken = taken_in(above);
+    const bool may_be_own = std::ranges::any_of(own_, [&](const std::string& file) { return file.starts_with(above); });
+    std::uint32_t index = directory.first;
+    for (const SnapshotLook& look : snapshot_.looks(directory)) {
+      const std::uint32_t place = index++;
+      const auto before = change_.graph().askers(look.askers);
+      const auto is_decided = [&](std::uint32_t asker) {
+        return asker != SourceTree::everybody && change_.is_decided(asker);
+      };
+      if (taken == nullptr && !may_be_own) {
+        if (std::ranges::any_of(before, is_decided)) return std::nullopt;
+        continue;
+      }
+      const char* const name = snapshot_.text(look.name);
+      if (name == nullptr) return std::nullopt;
+      if (may_be_own && is_own(above, name)) {
+        revised.own.emplace_back(place, std::string(above) + "/" + name);
+        continue;
+      }
+      const auto now = taken == nullptr ? Directory::const_iterator()
+                                        : taken->find(std::pair(std::string_view(name), look.followed != 0));
+      if (taken == nullptr || now == taken->end()) {
+        if (std::ranges::any_of(before, is_decided)) return std::nullopt;
+        continue;
+      }
+      ++met;
+      std::vector<std::uint32_t> askers = rest_of(look);
+      if (!holds(look, above, name, now->second, askers)) return std::nullopt;
+      askers.insert(askers.end(), now->second.askers.begin(), now->second.askers.end());
+      sort_once(askers);
+      if (!std::ranges::equal(askers, before)) return std::nullopt;
+      if (now->second.stat != snapshot_.stat_of(look)) revised.stats.emplace_back(place, now->second.stat);
+    }
+  }
+  std::size_t all = 0;
+  for (const auto& [path, directory] : taken_) all += directory.size();
+  if (met != all || revised.own.size() != own_.size()) return std::nullopt;
+  return revised;
+}
+
+bool NextLooks::add_to(SnapshotBuilder& looks, GraphIndex& graph) {
+  for (const SnapshotDirectory& directory : snapshot_.directories())
+    if (!add_directory(directory, looks, graph)) return false;
+  for (auto& [path, directory] : taken_)
+    for (auto& [name, look] : directory) {
+      sort_once(look.askers);
+      looks.add(path, name.first, name.second, look.stat ? &*look.stat : nullptr, graph.row(look.askers));
+    }
+  return true;
+}
+
+// Looks of before, joined with those of now where there are any; these are taken out.
+bool NextLooks::add_directory(const SnapshotDirectory& directory, SnapshotBuilder& looks, GraphIndex& graph) {
+  const char* const path = snapshot_.text(directory.path);
+  if (path == nullptr) return false;
+  const auto taken = taken_.find(std::string_view(path));
+  for (const SnapshotLook& look : snapshot_.looks(directory)) {
+    const char* const name = snapshot_.text(look.name);
+    if (name == nullptr) return false;
+    if (is_own(path, name)) continue;
+    std::vector<std::uint32_t> askers = rest_of(look);
+    std::optional<FileStat> stat = snapshot_.stat_of(look);
+    if (taken != taken_.end()) {
+      const auto now = taken->second.find(std::pair(std::string_view(name), look.followed != 0));
+      if (now != taken->second.end()) {
+        if (!holds(look, path, name, now->second, askers)) return false;
+        askers.insert(askers.end(), now->second.askers.begin(), now->second.askers.end());
+        sort_once(askers);
+        stat = now->second.stat;
+        taken->second.erase(now);
+      }
+    }
+    if (!askers.empty()) looks.add(path, name, look.followed != 0, stat ? &*stat : nullptr, graph.row(askers));
+  }
+  return true;
 }
 
 }  // namespace trilock::cli

@@ -2,8 +2,14 @@
 // were decided anew had asked for, and with what they asked for now.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cache/graph_index.hpp"
 #include "cache/snapshot.hpp"
@@ -12,10 +18,55 @@
 
 namespace trilock::cli {
 
-// `tree` kept account of the part, with the nodes of the loaded graph as askers; when they were planned over another,
-// `planned` did so then. False when it is not settled, or when something that only nodes beside the part had looked at
-// is no longer as it was: then nobody knows what they would do. Looks at `own`, absolute paths, are left out.
-[[nodiscard]] bool add_next_looks(const Change& change, const SourceTree& tree, const SourceTree* planned,
-                                  std::span<const std::string> own, SnapshotBuilder& looks, GraphIndex& graph);
+// What is written over in the snapshot of before, when the same nodes asked for the same looks.
+struct RevisedLooks {
+  std::vector<std::pair<std::uint32_t, std::optional<FileStat>>> stats;
+  std::vector<std::pair<std::uint32_t, std::string>> own;  // looks at files that change until the very end
+};
+
+class NextLooks {
+ public:
+  // `own` are absolute paths; looks at them are left to the end. Both outlive it.
+  NextLooks(const Change& change, std::span<const std::string> own);
+
+  enum class Of : std::uint8_t { everything, planning };
+  // Takes what `tree` kept account of, with the nodes of the loaded graph as askers; of `planning` only what was looked
+  // at for that. False when a look of it cannot be trusted.
+  [[nodiscard]] bool take(const SourceTree& tree, Of of);
+
+  // Once all is taken, one of these. None when there are other looks than before, by others, or `add_to` would fail.
+  [[nodiscard]] std::optional<RevisedLooks> revised() const;
+  // False when something that only nodes beside the part had looked at is no longer as it was: then nobody knows what
+  // they would do. Leaves nothing behind.
+  [[nodiscard]] bool add_to(SnapshotBuilder& looks, GraphIndex& graph);
+
+ private:
+  struct Look {
+    std::optional<FileStat> stat;
+    std::vector<std::uint32_t> askers;  // nodes of the whole graph
+  };
+  using Name = std::pair<std::string, bool>;  // and whether it was followed
+  struct ByName {
+    using is_transparent = void;
+    bool operator()(const auto& a, const auto& b) const {
+      return std::pair<std::string_view, bool>(a.first, a.second) <
+             std::pair<std::string_view, bool>(b.first, b.second);
+    }
+  };
+  using Directory = std::map<Name, Look, ByName>;
+
+  [[nodiscard]] const Directory* taken_in(std::string_view directory) const;
+  [[nodiscard]] bool is_own(std::string_view directory, std::string_view name) const;
+  // Those who asked for a look of before and are not decided anew.
+  [[nodiscard]] std::vector<std::uint32_t> rest_of(const SnapshotLook& look) const;
+  [[nodiscard]] bool holds(const SnapshotLook& look, std::string_view directory, std::string_view name, const Look& now,
+                           std::span<const std::uint32_t> rest) const;
+  [[nodiscard]] bool add_directory(const SnapshotDirectory& directory, SnapshotBuilder& looks, GraphIndex& graph);
+
+  const Change& change_;
+  const SnapshotView& snapshot_;
+  std::span<const std::string> own_;
+  std::map<std::string, Directory, std::less<>> taken_;
+};
 
 }  // namespace trilock::cli

@@ -6,7 +6,12 @@
 
 namespace trilock::cli {
 
-KeptRun::KeptRun(const std::string& state_dir) : snapshot(snapshot_file(state_dir)), graph(graph_file(state_dir)) {}
+KeptRun::KeptRun(const std::string& state_dir)
+    : snapshot(snapshot_file(state_dir), MappedFile::Reading::to_change),
+      graph(graph_file(state_dir), MappedFile::Reading::to_change) {
+  snapshot.read_all();
+  graph.read_all();
+}
 
 std::unique_ptr<Change> change_since(const KeptRun& kept, const ChangeNotice& notice, Workspace& workspace) {
   // That its sum holds the front has seen.

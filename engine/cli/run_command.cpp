@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <optional>
 #include <thread>
 
 #include "engine/cli/bare_output.hpp"
@@ -173,20 +175,36 @@ void clear(Session& session, RunOptions& options) {
   for (const std::string& text : said) fmt::print(stderr, "warning: {}\n", text);
 }
 
+// Drafts the snapshot of a run while what that made is being published.
+int run_and_draft(RunOptions& options, Held& held, const std::function<RunSummary()>& run,
+                  const std::function<std::optional<SnapshotDraft>(const RunSummary&)>& draft) {
+  int drafted = exit_done;
+  options.meanwhile = [&](const RunSummary& summary) {
+    held.snapshot = draft(summary);
+    drafted = summary.exit_code;
+  };
+  const RunSummary summary = run();
+  options.meanwhile = {};
+  if (summary.exit_code != drafted) held.snapshot.reset();
+  return summary.exit_code;
+}
+
 // A run of what the changes that are known can have to do with. None when that cannot be told, and all has to be
 // planned; then nothing has been done.
-std::optional<int> run_part(const Invocation& invocation, Session& session, const StopSignal& stop,
-                            const RunOptions& options, Held& held) {
+std::optional<int> run_part(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options,
+                            Held& held) {
   const std::unique_ptr<Change> change = change_since(*held.kept, *invocation.changes, *session.workspace);
   if (!change || !options.unfinished.empty()) return std::nullopt;
   std::optional<RunScope> scope = load_part(invocation, session, *change);
   if (!scope) return std::nullopt;
   if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
   const auto events = make_listener(invocation, session);
-  const RunSummary summary =
-      run_pipeline(*session.workspace, session.planned, *std::move(scope), options, stop, *events);
-  held.snapshot = draft_snapshot(invocation, session, *change, summary, stop);
-  return summary.exit_code;
+  return run_and_draft(
+      options, held,
+      [&] { return run_pipeline(*session.workspace, session.planned, *std::move(scope), options, stop, *events); },
+      [&](const RunSummary& summary) {
+        return draft_snapshot(invocation, session, *change, *held.kept, summary, stop);
+      });
 }
 
 int load_and_run(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options,
@@ -206,9 +224,10 @@ int load_and_run(const Invocation& invocation, Session& session, const StopSigna
     return end_without_result(invocation, session, code);
   const auto events = make_listener(invocation, session);
   if (invocation.dry_run) return dry_run(session, selected, options, *events);
-  const RunSummary summary = run_pipeline(*session.workspace, session.planned, selected, options, stop, *events);
-  held.snapshot = draft_snapshot(invocation, session, summary, stop);
-  return summary.exit_code;
+  return run_and_draft(
+      options, held,
+      [&] { return run_pipeline(*session.workspace, session.planned, selected, options, stop, *events); },
+      [&](const RunSummary& summary) { return draft_snapshot(invocation, session, summary, stop); });
 }
 
 int run_in_session(const Invocation& invocation, Session& session, Held& held) {

@@ -116,23 +116,54 @@ std::optional<SnapshotDraft> draft_whole(const Invocation& invocation, Session& 
   return draft;
 }
 
-// Of a workspace in which was looked at what `change` decides, and of the one in which that was planned, if it is
-// another; `open` are those of it that every run decides.
-std::optional<SnapshotDraft> draft_part(const Invocation& invocation, Workspace& workspace, Workspace* planned,
-                                        const Change& change, std::size_t nodes, std::span<const NodeId> open) {
-  SnapshotDraft draft;
-  draft.graph = change.index(open);
-  const std::vector<std::string> own = own_files(workspace.state_dir(), own_program());
-  if (!add_next_looks(change, workspace.tree(), planned == nullptr ? nullptr : &planned->tree(), own, draft.looks,
-                      draft.graph))
-    return std::nullopt;
-  std::vector<std::string> before =
-      planned == nullptr ? std::vector<std::string>() : planned->environment().asked_for();
-  for (const std::uint32_t name : change.snapshot().variables()) before.emplace_back(change.snapshot().text(name));
-  const bool is_done = std::ranges::none_of(draft.graph.nodes, [](const GraphNode& node) { return node.open != 0; });
-  draft.run = run_of(invocation, workspace, is_done ? report_of(nodes) : "", std::move(before));
-  draft.state_dir = workspace.state_dir();
-  return draft;
+// A part of the graph that was looked at, and what is known of the rest.
+struct LookedAt {
+  const Change& change;
+  Workspace& workspace;
+  Workspace* planned = nullptr;  // in which the part was planned, when that was another
+  std::size_t nodes = 0;         // that the run counts
+  std::span<const NodeId> open;  // of the part, those that every run decides
+};
+
+SnapshotRun run_of(const Invocation& invocation, const LookedAt& part) {
+  std::vector<std::string> before;
+  if (part.planned != nullptr) before = part.planned->environment().asked_for();
+  const SnapshotView& snapshot = part.change.snapshot();
+  for (const std::uint32_t name : snapshot.variables()) before.emplace_back(snapshot.text(name));
+  return run_of(invocation, part.workspace, part.change.leaves_open(part.open) ? "" : report_of(part.nodes),
+                std::move(before));
+}
+
+// Writes `draft` over what is kept, when it is a snapshot of the same looks.
+bool revise(KeptRun& kept, const LookedAt& part, const NextLooks& looks, SnapshotDraft& draft) {
+  if (!part.change.snapshot().is_of(draft.run)) return false;
+  std::optional<RevisedLooks> revised = looks.revised();
+  if (!revised) return false;
+  SnapshotRevision snapshot(kept.snapshot.own_copy());
+  for (const auto& [look, stat] : revised->stats)
+    if (!snapshot.set(look, stat)) return false;
+  GraphRevision graph(kept.graph.own_copy());
+  part.change.revise(graph, part.open);
+  const bool graph_changed = graph.seal();
+  draft.run.graph = graph.sum();
+  draft.revised = RevisedRun{.kept = &kept, .own = std::move(revised->own), .graph_changed = graph_changed};
+  return true;
+}
+
+// `kept` is what `part.change` is from, when it may be written over.
+std::optional<SnapshotDraft> draft_part(const Invocation& invocation, const LookedAt& part, KeptRun* kept) {
+  const std::vector<std::string> own = own_files(part.workspace.state_dir(), own_program());
+  NextLooks looks(part.change, own);
+  if (part.planned != nullptr && !looks.take(part.planned->tree(), NextLooks::Of::planning)) return std::nullopt;
+  if (!looks.take(part.workspace.tree(), NextLooks::Of::everything)) return std::nullopt;
+  SnapshotDraft draft{.looks = {},
+                      .graph = {},
+                      .run = run_of(invocation, part),
+                      .state_dir = part.workspace.state_dir(),
+                      .revised = {}};
+  if (kept != nullptr && revise(*kept, part, looks, draft)) return draft;
+  draft.graph = part.change.index(part.open);
+  return looks.add_to(draft.looks, draft.graph) ? std::optional(std::move(draft)) : std::nullopt;
 }
 
 // A pipe or a terminal can give something else each time.
@@ -167,20 +198,20 @@ std::optional<SnapshotDraft> look_again(Session& session, Workspace::Recall reca
 }
 
 // What `change` decides, as the next run would find it: as it was planned, while what planning looked at stands.
-std::optional<SnapshotDraft> look_again_at(Change& change, const Invocation& invocation, Session& session,
-                                           std::size_t nodes) {
+std::optional<SnapshotDraft> look_again_at(Change& change, KeptRun* kept, const Invocation& invocation,
+                                           Session& session, std::size_t nodes) {
   return look_again(session, Workspace::Recall::some, [&](Session& next) -> std::optional<SnapshotDraft> {
     next.workspace->recall(change.paths_to_remember());
     const bool is_planned = session.load_options.choice == &change;
     if (auto scope = is_planned ? scope_of_part(session, change) : std::nullopt) {
       const std::vector<NodeId> open = find_open(*next.workspace, session.planned, *std::move(scope));
-      if (auto done = draft_part(invocation, *next.workspace, session.workspace.get(), change, nodes, open))
-        return done;
+      const LookedAt part{change, *next.workspace, session.workspace.get(), nodes, open};
+      if (auto done = draft_part(invocation, part, kept)) return done;
     }
     std::optional<RunScope> scope = load_part(invocation, next, change);
     if (!scope) return std::nullopt;
     const std::vector<NodeId> open = find_open(*next.workspace, next.planned, *std::move(scope));
-    return draft_part(invocation, *next.workspace, nullptr, change, nodes, open);
+    return draft_part(invocation, {change, *next.workspace, nullptr, nodes, open}, kept);
   });
 }
 
@@ -195,7 +226,7 @@ std::optional<SnapshotDraft> look_again_at(const std::set<NodeId>& nodes, const 
   const auto graph = GraphView::over(*bytes, GraphIndex::sum_of(*bytes));
   if (!snapshot || !graph) return std::nullopt;
   const std::unique_ptr<Change> change = Change::of(*snapshot, *graph, std::vector<NodeId>(nodes.begin(), nodes.end()));
-  return change ? look_again_at(*change, invocation, session, count) : std::nullopt;
+  return change ? look_again_at(*change, nullptr, invocation, session, count) : std::nullopt;
 }
 
 std::optional<SnapshotDraft> look_again_at_all(const Invocation& invocation, Session& session, std::size_t nodes,
@@ -229,25 +260,40 @@ std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Sessio
 }
 
 std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session, Change& change,
-                                            const RunSummary& summary, const StopSignal& stop) {
+                                            KeptRun& kept, const RunSummary& summary, const StopSignal& stop) {
   if (!may_have_snapshot(invocation, session, summary)) return std::nullopt;
   if (summary.touched.empty())
-    if (auto done = draft_part(invocation, *session.workspace, nullptr, change, summary.nodes, {})) return done;
-  return stop.requested() ? std::nullopt : look_again_at(change, invocation, session, summary.nodes);
+    if (auto done = draft_part(invocation, {change, *session.workspace, nullptr, summary.nodes, {}}, &kept))
+      return done;
+  return stop.requested() ? std::nullopt : look_again_at(change, &kept, invocation, session, summary.nodes);
 }
 
 void write_graph(SnapshotDraft& draft) {
-  const auto graph = draft.graph.finish();
-  if (!graph) return;  // without it the snapshot still serves, and it serves no other
-  draft.run.graph = GraphIndex::sum_of(*graph);
-  static_cast<void>(make_real_disk()->write(graph_file(draft.state_dir), *graph, 0600));
+  const std::unique_ptr<Disk> disk = make_real_disk();
+  const std::string path = graph_file(draft.state_dir);
+  if (draft.revised) {
+    if (draft.revised->graph_changed) static_cast<void>(disk->write(path, draft.revised->kept->graph.bytes(), 0600));
+  } else if (const auto graph = draft.graph.finish()) {  // without it the snapshot still serves, and it serves no other
+    draft.run.graph = GraphIndex::sum_of(*graph);
+    static_cast<void>(disk->write(path, *graph, 0600));
+  }
 }
 
 void publish(SnapshotDraft draft) {
   const std::unique_ptr<Disk> disk = make_real_disk();
-  for (const std::string& path : own_files(draft.state_dir, draft.run.program)) add_look(draft.looks, *disk, path);
-  if (const auto snapshot = draft.looks.finish(draft.run))
-    static_cast<void>(disk->write(snapshot_file(draft.state_dir), *snapshot, 0600));
+  const std::string path = snapshot_file(draft.state_dir);
+  if (draft.revised) {
+    SnapshotRevision snapshot(draft.revised->kept->snapshot.own_copy());
+    for (const auto& [look, file] : draft.revised->own) {
+      const Result<FileStat> stat = disk->stat(file);
+      if (!snapshot.set(look, stat ? std::optional(*stat) : std::nullopt)) return;
+    }
+    snapshot.seal(draft.run.graph);
+    static_cast<void>(disk->write(path, draft.revised->kept->snapshot.bytes(), 0600));
+    return;
+  }
+  for (const std::string& file : own_files(draft.state_dir, draft.run.program)) add_look(draft.looks, *disk, file);
+  if (const auto snapshot = draft.looks.finish(draft.run)) static_cast<void>(disk->write(path, *snapshot, 0600));
 }
 
 }  // namespace trilock::cli

@@ -3,21 +3,33 @@
 // hold.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cache/graph_index.hpp"
 #include "cache/snapshot.hpp"
 #include "engine/change.hpp"
+#include "engine/cli/part_run.hpp"
 #include "engine/cli/session.hpp"
 
 namespace trilock::cli {
+
+// A snapshot and its graph that have become those of the next run but for what only the end can tell.
+struct RevisedRun {
+  KeptRun* kept = nullptr;                                 // outlives the draft
+  std::vector<std::pair<std::uint32_t, std::string>> own;  // looks, and at which files
+  bool graph_changed = false;
+};
 
 struct SnapshotDraft {
   SnapshotBuilder looks;
   GraphIndex graph;
   SnapshotRun run;
   std::string state_dir;
+  std::optional<RevisedRun> revised;  // instead of `looks` and `graph`
 };
 
 class NoProcesses final : public ProcessRunner {
@@ -45,9 +57,10 @@ inline constexpr std::size_t most_looked_at_twice = 20'000;
 [[nodiscard]] std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session,
                                                           const RunSummary& summary, const StopSignal& stop);
 
-// The same after a run of a part, which `change` chose.
+// The same after a run of a part, which `change` chose from `kept`. What is kept becomes what is drafted where the run
+// looked at the same as the one before; then `change` is of no more use.
 [[nodiscard]] std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Session& session,
-                                                          Change& change, const RunSummary& summary,
+                                                          Change& change, KeptRun& kept, const RunSummary& summary,
                                                           const StopSignal& stop);
 
 // The graph of a draft, which its snapshot is going to name. Nothing else may use the draft meanwhile.

@@ -203,6 +203,11 @@ settle
 cp .trilock/graph "$work/graph"
 put another more/in
 traced
+expect_equal 'an edit of a file leaves the graph as it is' '' "$(cmp .trilock/graph "$work/graph" 2>&1)"
+settle
+echo '# a word more' >>trilock.toml
+traced
+expect_equal 'an edit of a table does not' 1 "$(cmp -s .trilock/graph "$work/graph"; echo $?)"
 settle
 change 'a graph of an earlier snapshot' 'whole 0 beside extra patterns' eval "cp '$work/graph' .trilock/graph; echo \$RANDOM >more/in"
 settle

@@ -111,6 +111,20 @@ TEST_CASE_TEMPLATE("disk: errors name the path and tell kinds apart", World, Rea
   CHECK(names(disk.list(world.at(""))) == Names{"dir/", "file"});
 }
 
+TEST_CASE_TEMPLATE("disk: reads stretches of a file, one behind the other", World, RealWorld, MemoryWorld) {
+  World world;
+  REQUIRE(world.disk.write(world.at("f"), "0123456789", 0644));
+  const auto read = [&](std::vector<ByteStretch> stretches) {
+    return world.disk.read_stretches(world.at("f"), stretches).value_or("none");
+  };
+  CHECK(read({}).empty());
+  CHECK(read({{2, 4}, {4, 4}, {9, 10}}) == "239");
+  CHECK(read({{5, 6}, {0, 1}}) == "50");
+  CHECK(read({{0, 10}}) == "0123456789");
+  CHECK(read({{8, 11}}) == "none");
+  CHECK(world.disk.read_stretches(world.at("g"), std::vector<ByteStretch>{}).error().kind == ErrorKind::not_found);
+}
+
 TEST_CASE_TEMPLATE("disk: lists by name bytes, types without following", World, RealWorld, MemoryWorld) {
   World world;
   Disk& disk = world.disk;

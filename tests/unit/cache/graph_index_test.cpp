@@ -131,6 +131,32 @@ TEST_CASE("graph index: taken over without rows it is the same, and can get othe
   check_some(*second.view());
 }
 
+TEST_CASE("graph index: written over, it is the one that would have been made") {
+  const std::string before = some_index().finish().value();
+  std::string bytes = before;
+  GraphRevision same({bytes.data(), bytes.size()});
+  same.set_open(0, false);
+  same.set_open(1, true);
+  CHECK_FALSE(same.seal());
+  CHECK(bytes == before);
+  CHECK(same.sum() == GraphIndex::sum_of(before));
+
+  GraphIndex wanted = some_index();
+  wanted.nodes[0].open = 1;
+  wanted.nodes[1].open = 0;
+  wanted.files[0].bytes = 120;
+  wanted.pieces[0].sum = fast_digest("2");
+  wanted.pieces[1].begin = 60;
+  wanted.pieces[1].lines_before = 4;
+  GraphRevision revision({bytes.data(), bytes.size()});
+  revision.set_open(0, true);
+  revision.set_open(1, false);
+  revision.set_pieces(0, 120, wanted.pieces);
+  CHECK(revision.seal());
+  CHECK(bytes == wanted.finish().value());
+  CHECK(revision.sum() == GraphIndex::sum_of(bytes));
+}
+
 TEST_CASE("graph index: cut off, longer, or with any byte changed it is none") {
   const std::string whole = some_index().finish().value();
   for (std::size_t size = 0; size < whole.size(); ++size)

@@ -22,6 +22,18 @@ std::string lines(std::size_t count) {
 
 }  // namespace
 
+TEST_CASE("source map: lines of parts are counted as in the file, and others are absent") {
+  SourceMap sources;
+  // Of "a\nb\nc\nd\ne\nf": the second and third, and the fifth and sixth.
+  const SourceId source =
+      sources.add("f", "b\nc\ne\nf", {{.begin = 0, .lines_before = 1}, {.begin = 4, .lines_before = 4}});
+  CHECK(sources.text(source) == "b\nc\ne\nf");
+  std::string lines;
+  for (std::uint32_t number = 0; number < 9; ++number) lines.append("|").append(sources.line(source, number));
+  CHECK(lines == "|||b|c||e|f||");
+  CHECK(sources.line(sources.add("g", "", std::vector<SourceMap::Part>()), 1).empty());
+}
+
 TEST_CASE("the example of the style guide") {
   SourceMap sources;
   const auto id = sources.add("trilock.toml", lines(13) + "dockerfiel = \"Dockerfile\"\ntarget = \"x\"\n");
