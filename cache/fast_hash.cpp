@@ -19,6 +19,8 @@ void update_with_avx2(void* state, const void* bytes, std::size_t size) {
 #else
 
 #include <cstring>
+#include <new>
+#include <type_traits>
 
 #include "cache/hash.hpp"
 
@@ -45,30 +47,37 @@ FastDigest fast_digest(std::string_view bytes) {
   return canonical(XXH3_128bits(bytes.data(), bytes.size()));
 }
 
-// Over-aligned (64 bytes), which `new` of the type sees to.
 struct FastHasher::State {
   XXH3_state_t xxh;
 };
 
-FastHasher::FastHasher() : state_(std::make_unique<State>()) {
-  XXH3_INITSTATE(&state_->xxh);
-  XXH3_128bits_reset(&state_->xxh);
+FastHasher::State& FastHasher::state() {
+  return *std::launder(reinterpret_cast<State*>(bytes_.data()));
 }
-FastHasher::~FastHasher() = default;
-FastHasher::FastHasher(FastHasher&&) noexcept = default;
-FastHasher& FastHasher::operator=(FastHasher&&) noexcept = default;
+
+const FastHasher::State& FastHasher::state() const {
+  return *std::launder(reinterpret_cast<const State*>(bytes_.data()));
+}
+
+FastHasher::FastHasher() {
+  static_assert(sizeof(State) <= sizeof bytes_ && alignof(State) <= alignof(FastHasher));
+  static_assert(std::is_trivially_copyable_v<State>);
+  State* const made = new (bytes_.data()) State;
+  XXH3_INITSTATE(&made->xxh);
+  XXH3_128bits_reset(&made->xxh);
+}
 
 void FastHasher::update(std::string_view bytes) {
 #ifdef __x86_64__
   constexpr std::size_t long_piece = 4096;
   if (bytes.size() >= long_piece && __builtin_cpu_supports("avx2"))
-    return update_with_avx2(&state_->xxh, bytes.data(), bytes.size());
+    return update_with_avx2(&state().xxh, bytes.data(), bytes.size());
 #endif
-  XXH3_128bits_update(&state_->xxh, bytes.data(), bytes.size());
+  XXH3_128bits_update(&state().xxh, bytes.data(), bytes.size());
 }
 
 FastDigest FastHasher::digest() const {
-  return canonical(XXH3_128bits_digest(&state_->xxh));
+  return canonical(XXH3_128bits_digest(&state().xxh));
 }
 
 }  // namespace trilock

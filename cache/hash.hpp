@@ -2,6 +2,8 @@
 // functions are free.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -15,15 +17,15 @@ namespace trilock {
 class FastHasher {
  public:
   FastHasher();
-  ~FastHasher();
-  FastHasher(FastHasher&&) noexcept;
-  FastHasher& operator=(FastHasher&&) noexcept;
   void update(std::string_view bytes);
   [[nodiscard]] FastDigest digest() const;  // of what was given so far
 
  private:
+  // Held by value, without xxhash.h here: several are made for each node, and over-aligned memory is dear to allocate.
   struct State;
-  std::unique_ptr<State> state_;
+  [[nodiscard]] State& state();
+  [[nodiscard]] const State& state() const;
+  alignas(64) std::array<std::byte, 576> bytes_;
 };
 
 class StrongHasher {

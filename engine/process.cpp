@@ -1,4 +1,6 @@
 // One poll loop per process over its two pipes, its pidfd and the stop signal: no thread per pipe, no SIGCHLD handler.
+// Most processes end soon and without a word. The end of their pipes says so, and they go without a pidfd, which costs
+// as much as a pipe.
 #include "engine/process.hpp"
 
 #include <fcntl.h>
@@ -6,6 +8,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +16,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <optional>
 
 #include "engine/spawn.hpp"
@@ -79,6 +83,8 @@ struct Surroundings {
   int stop_fd;                   // readable once a stop was asked for
   const std::atomic<int>& stop;  // 0 not asked for, 1 TERM, 2 KILL
   std::uint64_t grace_ms;
+  const Inheritance& inheritance;
+  const std::string& dir;  // that trilock is in
 };
 
 // One running process and the loop that watches it.
@@ -99,21 +105,19 @@ class Child {
     Pipe out;
     Pipe err;
     if (!make_pipe(out) || !make_pipe(err)) return fail_errno("cannot make a pipe", errno);
-    Spawned spawned;
     const std::vector<char*> argv = pointers(spec_.argv);
     const std::vector<char*> env = pointers(spec_.env);
     const int error = spawn({.executable = spec_.executable.c_str(),
                              .argv = argv.data(),
                              .env = env.data(),
-                             .dir = spec_.dir.c_str(),
+                             .dir = spec_.dir == around_.dir ? nullptr : spec_.dir.c_str(),
                              .in = around_.null_fd,
                              .out = out.write.get(),
                              .err = err.write.get(),
-                             .brand = brand_},
-                            spawned);
+                             .brand = brand_,
+                             .inheritance = around_.inheritance},
+                            pid_);
     if (error != 0) return fail_errno("cannot start `" + spec_.executable + "`", error);
-    pid_ = spawned.pid;
-    pidfd_ = Fd(spawned.pidfd);
     out_ = std::move(out.read);
     err_ = std::move(err.read);
     return {};
@@ -125,13 +129,31 @@ class Child {
       const int exit_fd = exited ? -1 : pidfd_.get();
       std::array<pollfd, 4> fds{
           {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {exit_fd, POLLIN, 0}, {stop_poll_fd(), POLLIN, 0}}};
-      const int ready = ::poll(fds.data(), fds.size(), next_timeout_ms());
+      const bool watched = pidfd_.open();
+      const int ready = ::poll(fds.data(), fds.size(), watched || exited ? next_timeout_ms() : first_timeout_ms());
       if (ready < 0 && errno != EINTR) break;
       take(out_, fds[0].revents, Stream::out, result_.out);
       take(err_, fds[1].revents, Stream::err, result_.err);
       check_limits();
-      exited = exited || fds[2].revents != 0;
+      const bool silent = ready > 0 && ((fds[0].revents | fds[1].revents | fds[3].revents) & POLLIN) == 0;
+      exited = exited || (watched ? fds[2].revents != 0 : has_exited(silent));
     }
+  }
+
+  // Of a process that has no pidfd, which gets one here unless it is about to end: a pipe has, and nothing else
+  // happened.
+  bool has_exited(bool silent) {
+    const bool ends = !out_.open() && !err_.open();
+    if (silent && !ends) return false;
+    if (ends && is_zombie()) return true;
+    pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    return !pidfd_.open() && is_zombie();  // without a descriptor it is asked again, and again
+  }
+
+  // It stays one: its number is not anybody else's before finish().
+  [[nodiscard]] bool is_zombie() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid_;
   }
 
   // A process that was told to end may leave others that are still at it: a shell goes at once while the terraform
@@ -142,6 +164,14 @@ class Child {
   // grace period's timeout, which is short, looks at the flag instead.
   [[nodiscard]] int stop_poll_fd() const { return watched_stop_ > 0 ? -1 : around_.stop_fd; }
 
+  // Until there is a pidfd.
+  [[nodiscard]] int first_timeout_ms() const {
+    constexpr int soon_ms = 10;
+    const int next_ms = next_timeout_ms();
+    return next_ms < 0 ? soon_ms : std::min(soon_ms, next_ms);
+  }
+
+  // -1 for none, as poll has it.
   [[nodiscard]] int next_timeout_ms() const {
     if (signalled_ == 1) return 20;
     if (spec_.timeout_ms == 0 || signalled_ == 2) return -1;
@@ -247,7 +277,14 @@ class RealProcessRunner final : public ProcessRunner {
     if (stop_.load(std::memory_order_acquire) != 0)
       return ProcessResult{.end = ProcessEnd::cancelled, .exit_code = 130};
     if (Status ready = before_first(); !ready) return std::unexpected(ready.error());
-    return Child(spec, {*descendants_, null_fd_.get(), stop_fd_.get(), stop_, options_.grace_ms}).run();
+    return Child(spec, {.descendants = *descendants_,
+                        .null_fd = null_fd_.get(),
+                        .stop_fd = stop_fd_.get(),
+                        .stop = stop_,
+                        .grace_ms = options_.grace_ms,
+                        .inheritance = inheritance_,
+                        .dir = dir_})
+        .run();
   }
 
   bool pause(std::uint64_t milliseconds) override {
@@ -272,6 +309,10 @@ class RealProcessRunner final : public ProcessRunner {
     std::call_once(first_, [this] {
       if (options_.before_first) ready_ = options_.before_first();
       descendants_.emplace(options_.brands);
+      ::signal(SIGCHLD, SIG_DFL);  // whoever ignores it, as trilock may have been told to, learns no exit codes
+      inheritance_ = look_at_inheritance();
+      std::error_code none;  // without a name of its own every process goes to its directory by itself
+      dir_ = std::filesystem::current_path(none).native();
     });
     return ready_;
   }
@@ -283,6 +324,8 @@ class RealProcessRunner final : public ProcessRunner {
   std::once_flag first_;
   Status ready_;                            // written once, under first_
   std::optional<Descendants> descendants_;  // likewise
+  Inheritance inheritance_;                 // likewise
+  std::string dir_;                         // likewise; the one that trilock is in
 };
 
 bool is_executable_file(const std::string& path) {

@@ -8,25 +8,30 @@
 
 namespace trilock {
 
+// What a process would inherit from this one, and is not to. Nobody changes it while processes are started, so it is
+// looked at once for all of them.
+struct Inheritance {
+  std::uint32_t signals = 0;        // that are handled or ignored: bit n - 1 for signal n; real-time signals left out
+  std::uint64_t most_of_brand = 0;  // a brand above that cannot be given
+};
+[[nodiscard]] Inheritance look_at_inheritance();
+
 // All pointers are borrowed until `spawn` returns. `argv` and `env` end with a null pointer.
 struct SpawnRequest {
   const char* executable = nullptr;  // absolute
   char* const* argv = nullptr;
   char* const* env = nullptr;
-  const char* dir = nullptr;
-  int in = -1;  // become 0, 1 and 2; above 2 themselves
+  const char* dir = nullptr;  // absolute; null for the one that this process is in
+  int in = -1;                // become 0, 1 and 2; above 2 themselves
   int out = -1;
   int err = -1;
   std::uint64_t brand = 0;
-};
-
-struct Spawned {
-  pid_t pid = -1;
-  int pidfd = -1;  // for the caller to close
+  const Inheritance& inheritance;
 };
 
 // The process leads a group of its own, with no signal blocked or ignored, and gets TERM when the calling thread ends
-// before it does, as it does when trilock is killed. Returns 0, or the errno of what failed; then there is no process.
-[[nodiscard]] int spawn(const SpawnRequest& request, Spawned& spawned);
+// before it does, as it does when trilock is killed. Returns 0 and its `pid`, or the errno of what failed; then there
+// is no process.
+[[nodiscard]] int spawn(const SpawnRequest& request, pid_t& pid);
 
 }  // namespace trilock

@@ -281,6 +281,45 @@ TEST_CASE("signals that trilock was told to ignore are not ignored by what it ru
   CHECK(result->exit_code == 128 + SIGHUP);
 }
 
+TEST_CASE("exit codes are learnt also where trilock was told to ignore the end of its children") {
+  struct sigaction before {};
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGCHLD, &ignore, &before);
+  const auto result = make_process_runner()->run(shell("exit 3"));
+  ::sigaction(SIGCHLD, &before, nullptr);
+  REQUIRE(result);
+  CHECK(result->exit_code == 3);
+}
+
+TEST_CASE("a process that closes its output is waited for until it ends") {
+  const auto runner = make_process_runner();
+  const auto result = runner->run(shell("exec >&- 2>&-; sleep 0.05; exit 3"));
+  REQUIRE(result);
+  CHECK(result->exit_code == 3);
+  CHECK(result->duration_ms >= 50);
+}
+
+TEST_CASE("a process that leaves its output to a silent descendant is not waited for longer than it takes") {
+  const auto runner = make_process_runner();
+  const auto started = std::chrono::steady_clock::now();
+  const auto result = runner->run(shell("setsid sleep 30 & exit 3"));
+  REQUIRE(result);
+  CHECK(result->exit_code == 3);
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(10));
+}
+
+TEST_CASE("a process runs in its directory, whether trilock is there as well or not") {
+  const auto runner = make_process_runner();
+  for (const std::string& dir : {std::filesystem::current_path().string(), std::string("/usr")}) {
+    ProcessSpec spec = shell("pwd -P");
+    spec.dir = dir;
+    const auto result = runner->run(spec);
+    REQUIRE(result);
+    CHECK(result->out == std::filesystem::canonical(dir).string() + "\n");
+  }
+}
+
 TEST_CASE("a pause ends by itself, and at once when there is a stop") {
   const auto runner = make_process_runner();
   CHECK(runner->pause(1));
