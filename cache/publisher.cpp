@@ -1,5 +1,6 @@
 #include "cache/publisher.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>

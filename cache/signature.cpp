@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "cache/hash.hpp"
 #include "cache/remote_api/result_signature.hpp"

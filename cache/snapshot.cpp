@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "cache/flat_file.hpp"
 #include "cache/hash.hpp"

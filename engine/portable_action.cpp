@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "cache/hash.hpp"
 #include "engine/command_text.hpp"

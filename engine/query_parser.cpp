@@ -2,6 +2,7 @@
 // word that is meant whatever labels are written in.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 

@@ -4,6 +4,8 @@
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 
+#include <utility>
+
 namespace trilock {
 
 // An arena alone does not add threads beyond the number of processors, and tasks block: the limit must be raised first.

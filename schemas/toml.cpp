@@ -4,6 +4,7 @@
 #include <atomic>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "schemas/config.hpp"
 #include "schemas/toml_parts.hpp"

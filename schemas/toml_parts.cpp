@@ -5,10 +5,12 @@
 #include "schemas/toml_parts.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "schemas/utf8.hpp"
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "schemas/toml_syntax.hpp"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
 namespace trilock {
 
 CodePoint decode_utf8(std::string_view text) {

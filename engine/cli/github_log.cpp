@@ -6,10 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
+#include <system_error>
 
 namespace trilock::cli {
 namespace {

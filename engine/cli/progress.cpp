@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/cli/bare_output.hpp"
 #include "engine/cli/terminal_text.hpp"

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
+#include <system_error>
 
 #include "engine/cli/documents.hpp"
 #include "engine/cli/github_log.hpp"

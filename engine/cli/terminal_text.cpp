@@ -7,6 +7,7 @@
 #include <wchar.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "schemas/utf8.hpp"
 

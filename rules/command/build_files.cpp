@@ -1,6 +1,7 @@
 #include "rules/command/build_files.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace trilock {
 namespace {

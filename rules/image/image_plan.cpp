@@ -1,6 +1,7 @@
 #include "rules/image/image_plan.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include <fmt/format.h>

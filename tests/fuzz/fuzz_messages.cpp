@@ -1,4 +1,5 @@
 // Any bytes as a result of the cache, and as every blob that it refers to, give a result or an error.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

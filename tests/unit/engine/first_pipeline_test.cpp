@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "engine/draft_text.hpp"
 #include "tests/support/memory_build.hpp"
 

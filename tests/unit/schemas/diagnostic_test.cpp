@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "schemas/utf8.hpp"
 
 using namespace trilock;

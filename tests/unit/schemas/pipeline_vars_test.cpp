@@ -1,6 +1,8 @@
 // The five kinds of variables, where their values come from, and that only what is used is found out.
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "schemas/go_version.hpp"
 #include "tests/unit/schemas/pipeline_fixture.hpp"
 
