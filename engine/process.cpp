@@ -19,6 +19,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "engine/spawn.hpp"
 

@@ -57,6 +57,7 @@ iterator back_inserter distance istream_iterator istreambuf_iterator make_move_i
 limits numeric_limits
 list list
 map map multimap
+new launder
 memory addressof allocator default_delete enable_shared_from_this make_shared make_unique shared_ptr unique_ptr weak_ptr
 mutex call_once lock_guard mutex once_flag recursive_mutex scoped_lock unique_lock
 numeric accumulate gcd iota midpoint reduce
