@@ -306,8 +306,6 @@ RunSummary run_scope(Workspace& workspace, const PlannedPipeline& planned, RunSc
 
   RunSummary summary = tally.finish(stop.requested());
   summary.nodes = count;
-  summary.duration_ms = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count());
   stage.cache.hurry();
   Status saved = workspace.save();
   if (saved && options.meanwhile) options.meanwhile(summary);
@@ -317,6 +315,8 @@ RunSummary run_scope(Workspace& workspace, const PlannedPipeline& planned, RunSc
   if (std::vector<LookupCount> answers = tally.answers(); !answers.empty()) db.record_lookups(run, std::move(answers));
 
   summary.exit_code = tally.finish(stop.requested()).exit_code;
+  summary.duration_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count());
   db.end_run({run, started_ms, static_cast<std::int64_t>(summary.duration_ms), summary.exit_code});
   if (Status ended = workspace.save(); saved) saved = std::move(ended);
   if (!saved) {

@@ -1,5 +1,7 @@
 #include "engine/cli/next_looks.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace trilock::cli {
@@ -35,9 +37,9 @@ bool NextLooks::take(const SourceTree& tree, Of of) {
   return usable && account != SourceTree::Account::unknown;
 }
 
-const NextLooks::Directory* NextLooks::taken_in(std::string_view directory) const {
-  const auto taken = taken_.find(directory);
-  return taken == taken_.end() ? nullptr : &taken->second;
+const NextLooks::Look* NextLooks::look_in(const Directory& directory, std::string_view name, bool followed) {
+  const auto found = directory.find(std::pair(name, followed));
+  return found == directory.end() ? nullptr : &found->second;
 }
 
 bool NextLooks::is_own(std::string_view directory, std::string_view name) const {
@@ -66,46 +68,48 @@ std::optional<RevisedLooks> NextLooks::revised() const {
   std::size_t met = 0;
   for (const SnapshotDirectory& directory : snapshot_.directories()) {
     const char* const path = snapshot_.text(directory.path);
-    if (path == nullptr) return std::nullopt;
-    const std::string_view above = path;
-    const Directory* const taken = taken_in(above);
-    const bool may_be_own = std::ranges::any_of(own_, [&](const std::string& file) { return file.starts_with(above); });
-    std::uint32_t index = directory.first;
-    for (const SnapshotLook& look : snapshot_.looks(directory)) {
-      const std::uint32_t place = index++;
-      const auto before = change_.graph().askers(look.askers);
-      const auto is_decided = [&](std::uint32_t asker) {
-        return asker != SourceTree::everybody && change_.is_decided(asker);
-      };
-      if (taken == nullptr && !may_be_own) {
-        if (std::ranges::any_of(before, is_decided)) return std::nullopt;
-        continue;
-      }
-      const char* const name = snapshot_.text(look.name);
-      if (name == nullptr) return std::nullopt;
-      if (may_be_own && is_own(above, name)) {
-        revised.own.emplace_back(place, std::string(above) + "/" + name);
-        continue;
-      }
-      const auto now = taken == nullptr ? Directory::const_iterator()
-                                        : taken->find(std::pair(std::string_view(name), look.followed != 0));
-      if (taken == nullptr || now == taken->end()) {
-        if (std::ranges::any_of(before, is_decided)) return std::nullopt;
-        continue;
-      }
-      ++met;
-      std::vector<std::uint32_t> askers = rest_of(look);
-      if (!holds(look, above, name, now->second, askers)) return std::nullopt;
-      askers.insert(askers.end(), now->second.askers.begin(), now->second.askers.end());
-      sort_once(askers);
-      if (!std::ranges::equal(askers, before)) return std::nullopt;
-      if (now->second.stat != snapshot_.stat_of(look)) revised.stats.emplace_back(place, now->second.stat);
-    }
+    if (path == nullptr || !revise_directory(directory, path, revised, met)) return std::nullopt;
   }
   std::size_t all = 0;
   for (const auto& [path, directory] : taken_) all += directory.size();
   if (met != all || revised.own.size() != own_.size()) return std::nullopt;
   return revised;
+}
+
+bool NextLooks::revise_directory(const SnapshotDirectory& directory, std::string_view path, RevisedLooks& revised,
+                                 std::size_t& met) const {
+  const auto taken = taken_.find(path);
+  const bool may_be_own = std::ranges::any_of(own_, [&](const std::string& file) { return file.starts_with(path); });
+  const auto is_decided = [this](std::uint32_t asker) {
+    return asker != SourceTree::everybody && change_.is_decided(asker);
+  };
+  std::uint32_t next = directory.first;
+  for (const SnapshotLook& look : snapshot_.looks(directory)) {
+    const std::uint32_t place = next++;
+    const auto before = change_.graph().askers(look.askers);
+    const Look* now = nullptr;
+    if (taken != taken_.end() || may_be_own) {
+      const char* const name = snapshot_.text(look.name);
+      if (name == nullptr) return false;
+      if (may_be_own && is_own(path, name)) {
+        revised.own.emplace_back(place, fmt::format("{}/{}", path, name));
+        continue;
+      }
+      now = taken == taken_.end() ? nullptr : look_in(taken->second, name, look.followed != 0);
+      if (now != nullptr && !holds(look, path, name, *now, rest_of(look))) return false;
+    }
+    if (now == nullptr) {
+      if (std::ranges::any_of(before, is_decided)) return false;
+      continue;
+    }
+    ++met;
+    std::vector<std::uint32_t> askers = rest_of(look);
+    askers.insert(askers.end(), now->askers.begin(), now->askers.end());
+    sort_once(askers);
+    if (!std::ranges::equal(askers, before)) return false;
+    if (now->stat != snapshot_.stat_of(look)) revised.stats.emplace_back(place, now->stat);
+  }
+  return true;
 }
 
 bool NextLooks::add_to(SnapshotBuilder& looks, GraphIndex& graph) {

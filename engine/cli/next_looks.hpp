@@ -55,12 +55,16 @@ class NextLooks {
   };
   using Directory = std::map<Name, Look, ByName>;
 
-  [[nodiscard]] const Directory* taken_in(std::string_view directory) const;
+  // Null when it has none of that name.
+  [[nodiscard]] static const Look* look_in(const Directory& directory, std::string_view name, bool followed);
   [[nodiscard]] bool is_own(std::string_view directory, std::string_view name) const;
   // Those who asked for a look of before and are not decided anew.
   [[nodiscard]] std::vector<std::uint32_t> rest_of(const SnapshotLook& look) const;
   [[nodiscard]] bool holds(const SnapshotLook& look, std::string_view directory, std::string_view name, const Look& now,
                            std::span<const std::uint32_t> rest) const;
+  // Counts the looks that were taken as well in `met`.
+  [[nodiscard]] bool revise_directory(const SnapshotDirectory& directory, std::string_view path, RevisedLooks& revised,
+                                      std::size_t& met) const;
   [[nodiscard]] bool add_directory(const SnapshotDirectory& directory, SnapshotBuilder& looks, GraphIndex& graph);
 
   const Change& change_;
