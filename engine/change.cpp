@@ -208,14 +208,19 @@ bool Change::choose_tables() {
   return true;
 }
 
-std::vector<std::string> Change::paths_to_remember() const {
+bool Change::complete() {
+  if (!add_dependents() || !choose_tables()) return false;
+  collect_paths();
+  return true;
+}
+
+void Change::collect_paths() {
   const char* const root = snapshot_.text(snapshot_.header().root);
   const std::string inside = std::string(root == nullptr ? "" : root) + "/";
   const auto concerns = [&](std::uint32_t asker) {
     if (asker == SourceTree::everybody) return true;
     return asker < graph_.nodes.size() && read_[graph_.nodes[asker].table];
   };
-  std::vector<std::string> paths;
   for (const SnapshotDirectory& directory : snapshot_.directories()) {
     const char* const above = snapshot_.text(directory.path);
     for (const SnapshotLook& look : snapshot_.looks(directory)) {
@@ -225,10 +230,9 @@ std::vector<std::string> Change::paths_to_remember() const {
       std::string path = above;
       if (!path.ends_with('/')) path += '/';
       path += name;
-      paths.push_back(path.starts_with(inside) ? path.substr(inside.size()) : std::move(path));
+      paths_.push_back(path.starts_with(inside) ? path.substr(inside.size()) : std::move(path));
     }
   }
-  return paths;
 }
 
 Result<ChosenText> Change::read(const std::string& path, PipelineWorld& world) const {

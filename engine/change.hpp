@@ -46,7 +46,7 @@ class Change final : public TableChoice, public Surroundings {
                                                   std::span<const NodeId> nodes);
 
   // What is read in the course of it that earlier runs may have known: as the source tree has them.
-  [[nodiscard]] std::vector<std::string> paths_to_remember() const;
+  [[nodiscard]] const std::vector<std::string>& paths_to_remember() const { return paths_; }
 
   // A file that is no longer as it was found to be is an error.
   Result<ChosenText> read(const std::string& path, PipelineWorld& world) const override;
@@ -88,7 +88,8 @@ class Change final : public TableChoice, public Surroundings {
   bool read_pieces(std::size_t file, SourceTree& tree);
   bool add_dependents();
   bool choose_tables();
-  [[nodiscard]] bool complete() { return add_dependents() && choose_tables(); }
+  void collect_paths();
+  [[nodiscard]] bool complete();
   [[nodiscard]] std::optional<std::size_t> file_of(std::string_view directory, std::string_view name) const;
 
   SnapshotView snapshot_;
@@ -97,6 +98,7 @@ class Change final : public TableChoice, public Surroundings {
   std::vector<bool> decided_;                                            // by node
   std::vector<bool> read_;                                               // by table
   std::vector<bool> linked_;                                             // by table
+  std::vector<std::string> paths_;                                       // to remember
   std::unordered_map<std::string_view, std::uint32_t> tables_by_title_;  // that are read
   std::vector<std::uint32_t> whole_ids_;                                 // by node of the loaded graph
 };

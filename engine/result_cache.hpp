@@ -65,7 +65,7 @@ class ResultCache {
   // The action that the node of that label had last, wherever that was; none when it is not known.
   [[nodiscard]] std::optional<PortableAction> latest(std::string_view label);
 
-  // No more will be kept for now: what is queued should not wait for it. Returns at once.
+  // All of a run is queued: none of it should wait for more to share a sync with. Returns at once.
   void hurry();
   // Waits until all is kept, and evicts what the settings say is too much. Of an interrupted run only this machine
   // keeps what is not shared yet. Returns what the user should be told.

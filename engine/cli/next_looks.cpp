@@ -83,6 +83,7 @@ bool NextLooks::revise_directory(const SnapshotDirectory& directory, std::string
   const auto is_decided = [this](std::uint32_t asker) {
     return asker != SourceTree::everybody && change_.is_decided(asker);
   };
+  std::vector<std::uint32_t> askers;
   std::uint32_t next = directory.first;
   for (const SnapshotLook& look : snapshot_.looks(directory)) {
     const std::uint32_t place = next++;
@@ -96,14 +97,16 @@ bool NextLooks::revise_directory(const SnapshotDirectory& directory, std::string
         continue;
       }
       now = taken == taken_.end() ? nullptr : look_in(taken->second, name, look.followed != 0);
-      if (now != nullptr && !holds(look, path, name, *now, rest_of(look))) return false;
+      if (now != nullptr) {
+        askers = rest_of(look);
+        if (!holds(look, path, name, *now, askers)) return false;
+      }
     }
     if (now == nullptr) {
       if (std::ranges::any_of(before, is_decided)) return false;
       continue;
     }
     ++met;
-    std::vector<std::uint32_t> askers = rest_of(look);
     askers.insert(askers.end(), now->askers.begin(), now->askers.end());
     sort_once(askers);
     if (!std::ranges::equal(askers, before)) return false;

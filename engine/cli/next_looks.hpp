@@ -1,5 +1,5 @@
 // The looks of the snapshot after a run over a part of the graph: those of the one before, without what the nodes that
-// were decided anew had asked for, and with what they asked for now.
+// were decided anew had asked for, and with what they asked for this time.
 #pragma once
 
 #include <cstdint>

@@ -18,39 +18,17 @@
 #include "cache/source_tree.hpp"
 #include "tests/support/memory_disk.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/unit/cache/snapshot_fixture.hpp"
 
 using namespace trilock;
+using trilock::test::Image;
 using trilock::test::MemoryDisk;
+using trilock::test::some_run;
 using trilock::test::TemporaryDirectory;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-// As a file that is mapped: aligned.
-class Image {
- public:
-  explicit Image(std::string_view bytes) : words_((bytes.size() + 7) / 8 + 1), size_(bytes.size()) {
-    std::memcpy(words_.data(), bytes.data(), bytes.size());
-  }
-  [[nodiscard]] std::string_view bytes() const { return {reinterpret_cast<const char*>(words_.data()), size_}; }
-  [[nodiscard]] std::optional<SnapshotView> view() const { return SnapshotView::over(bytes()); }
-
- private:
-  std::vector<std::uint64_t> words_;
-  std::size_t size_;
-};
-
-const SnapshotRun some_run{.words = {"-k", "command.a", ""},
-                           .variables = {"HOME", "PATH"},
-                           .environment = fast_digest("e"),
-                           .user = 7,
-                           .group = 8,
-                           .root = "/w",
-                           .directory = "",
-                           .program = "/bin/engine",
-                           .machine = "x86_64",
-                           .report = "1 node"};
 
 void write(const std::string& path, std::string_view text) {
   std::ofstream(path, std::ios::trunc) << text;
@@ -108,62 +86,6 @@ std::string with_sum(std::string bytes) {
 }
 
 }  // namespace
-
-TEST_CASE("snapshot: written over, it is the one that would have been made") {
-  const FileStat first{
-      .type = FileType::file, .mode = 0644, .size = 1, .mtime_ns = 2, .ctime_ns = 3, .inode = 4, .device = 5};
-  const FileStat second{
-      .type = FileType::symlink, .mode = 0777, .size = 10, .mtime_ns = -1, .ctime_ns = 7, .inode = 4, .device = 5};
-  const auto made = [](const FileStat* a, const FileStat* b, const FileStat* c) {
-    SnapshotBuilder builder;
-    builder.add("/w", "a", false, a, 1);
-    builder.add("/w", "b", true, b, 2);
-    builder.add("/w/d", "c", false, c);
-    SnapshotRun run = some_run;
-    run.graph = fast_digest(a->size == 1 ? "first" : "second");
-    return builder.finish(run).value();
-  };
-  // Looks of one inode stay in the order in which they were added; what is not there comes first.
-  std::string bytes = made(&first, &first, nullptr);
-  SnapshotRevision revision({bytes.data(), bytes.size()});
-  CHECK(revision.set(0, second));
-  CHECK(revision.set(2, first));
-  CHECK_FALSE(revision.set(3, first));
-  FileStat elsewhere = first;
-  elsewhere.device = 6;
-  CHECK_FALSE(revision.set(1, elsewhere));
-  revision.seal(fast_digest("second"));
-  CHECK(bytes == made(&second, &first, &first));
-
-  SnapshotRevision back({bytes.data(), bytes.size()});
-  CHECK(back.set(0, first));
-  CHECK(back.set(2, std::nullopt));
-  back.seal(fast_digest("first"));
-  CHECK(bytes == made(&first, &first, nullptr));
-}
-
-TEST_CASE("snapshot: whose run it is, all but the looks says") {
-  SnapshotBuilder builder;
-  const Image image(builder.finish(some_run).value());
-  const auto is_of_other = [&](auto change) {
-    SnapshotRun other = some_run;
-    change(other);
-    return image.view()->is_of(other);
-  };
-  CHECK(is_of_other([](SnapshotRun&) {}));
-  CHECK(is_of_other([](SnapshotRun& run) { run.graph = fast_digest("g"); }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.words.pop_back(); }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.words[1] = "command.b"; }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.variables.push_back("TERM"); }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.environment = fast_digest("f"); }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.user = 8; }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.group = 7; }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.root = "/v"; }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.directory = "/"; }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.program = "/bin/other"; }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.machine = "aarch64"; }));
-  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.report.clear(); }));
-}
 
 TEST_CASE("snapshot: what was written is read back") {
   SnapshotBuilder builder;
