@@ -25,6 +25,8 @@ namespace {
 // little more in all. What a kill takes away with it is still in the cache directory, which is written sooner.
 constexpr std::size_t batch_rows = 4096;
 constexpr std::chrono::milliseconds batch_delay{1000};
+// Those of a short run come sooner, while its nodes wait for their processes; its end has less left to do.
+constexpr std::chrono::milliseconds first_batch_delay = batch_delay / 16;
 constexpr std::string_view in_memory = ":memory:";
 
 Error in_context(std::string_view path, const Error& error) {
@@ -149,10 +151,10 @@ void StateDb::Impl::queued(std::size_t rows) {
 
 void StateDb::Impl::write_batches() {
   std::unique_lock lock(queue_lock);
-  for (;;) {
+  for (std::chrono::milliseconds delay = first_batch_delay;; delay = std::min(2 * delay, batch_delay)) {
     wake.wait(lock, [this] { return stopping || !queue.empty(); });
     if (queue.empty()) return;
-    wake.wait_for(lock, batch_delay, [this] { return stopping || wanted > finished || queue.size() >= batch_rows; });
+    wake.wait_for(lock, delay, [this] { return stopping || wanted > finished || queue.size() >= batch_rows; });
     std::vector<StateRow> batch = std::exchange(queue, {});
     queue.reserve(batch.size());  // the next one will be about as large
     lock.unlock();

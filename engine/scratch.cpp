@@ -8,6 +8,7 @@ namespace trilock {
 namespace {
 // 1980-01-01T00:00:00Z: the earliest time that zip files, which some build tools make, can hold.
 constexpr std::int64_t staged_mtime_ns = 315'532'800'000'000'000;
+constexpr std::uint32_t private_mode = 0700;
 
 // Removes it, or all that is in it where it has to stay.
 Status clear(Disk& disk, const std::string& output) {
@@ -21,12 +22,14 @@ Status clear(Disk& disk, const std::string& output) {
 
 Scratch::~Scratch() {
   if (made_) static_cast<void>(tree_.disk().remove(dir_));
+  for (const Aside& aside : aside_)
+    if (aside.existed) static_cast<void>(tree_.disk().remove(aside.kept));
 }
 
 Status Scratch::make() {
   if (made_) return {};
   made_ = true;
-  return tree_.disk().make_directories(dir_, 0700);
+  return tree_.disk().make_directories(dir_, private_mode);
 }
 
 Status Scratch::stage(std::span<const StagedEntry> entries) {
@@ -65,10 +68,14 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
   Disk& disk = tree_.disk();
   for (const OutputSpec& output : outputs) {
     Aside aside{
-        .output = tree_.absolute(output.path), .kept = fmt::format("{}/old-{}", dir_, aside_.size()), .existed = false};
+        .output = tree_.absolute(output.path), .kept = fmt::format("{}.old-{}", dir_, aside_.size()), .existed = false};
     if (disk.stat(aside.output)) {
-      if (Status done = make(); !done) return done;
-      aside.existed = disk.rename(aside.output, aside.kept).has_value();
+      Status moved = disk.rename(aside.output, aside.kept);
+      if (!moved && moved.error().kind == ErrorKind::not_found) {
+        if (Status done = disk.make_directories(dir_.substr(0, dir_.rfind('/')), private_mode); !done) return done;
+        moved = disk.rename(aside.output, aside.kept);
+      }
+      aside.existed = moved.has_value();
       // One that cannot be moved (it is a mount point) goes at once: what is left of it would mix with what is new.
       if (!aside.existed)
         if (Status cleared = clear(disk, aside.output); !cleared) return cleared;
@@ -85,12 +92,12 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
 Status Scratch::bring_back() {
   Disk& disk = tree_.disk();
   for (const Aside& aside : aside_) {
-    if (!aside.existed && disk.stat(aside.kept)) continue;
     if (Status removed = disk.remove(aside.output); !removed) return removed;
     if (!aside.existed) continue;
     if (Status done = disk.rename(aside.kept, aside.output); !done) return done;
   }
   for (const Aside& aside : aside_) tree_.forget(aside.output.substr(tree_.root().size() + 1));
+  aside_.clear();
   return {};
 }
 

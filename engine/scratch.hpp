@@ -1,6 +1,7 @@
 // The scratch directory of one action: made with mode 0700, filled with what the action stages and writes, removed
 // with everything in it. Also keeps the node's old outputs while the action runs, so that a failure leaves them as
-// they were and a success never mixes them with new ones. Belongs to one thread.
+// they were and a success never mixes them with new ones. They are kept beside the directory: most actions have old
+// outputs, and few need one. Belongs to one thread.
 #pragma once
 
 #include <span>
@@ -32,7 +33,7 @@ class Scratch {
  private:
   struct Aside {
     std::string output;  // absolute
-    std::string kept;    // absolute, in the scratch directory
+    std::string kept;    // absolute, beside the scratch directory
     bool existed = false;
   };
   SourceTree& tree_;
