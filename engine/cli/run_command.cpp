@@ -134,7 +134,7 @@ struct Held {
   std::unique_ptr<WorkspaceLock> lock;
   std::optional<KeptRun> kept;  // when something is known of what has changed since
   std::optional<SnapshotDraft> snapshot;
-  std::optional<SnapshotDraft> looks;  // for a watcher
+  std::optional<RunLooksDraft> looks;  // for a watcher
 };
 
 int take_lock(const Invocation& invocation, Session& session, const StopSignal& stop, Held& held) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <tuple>
 
+#include "engine/cli/second_look.hpp"
 #include "engine/watch/watcher.hpp"
 #include "engine/workspace_search.hpp"
 
@@ -69,12 +70,8 @@ class Written {
 
 // None when the pipeline cannot be read now.
 std::optional<Looks> look_again(const Invocation& invocation, Session& session) {
-  Workspace& workspace = *session.workspace;
-  workspace.disk().wait_for_clock(workspace.disk().latest_stamp_ns());
-  NoProcesses runner;
-  Session again;
-  again.pipeline_path = session.pipeline_path;
-  again.workspace = opened_anew(workspace, runner, Workspace::Recall::all);
+  SecondLook second(session, Workspace::Recall::all);
+  Session& again = second.session();
   std::vector<NodeId> selected;
   if (load(invocation, again) != exit_done || select(invocation, again, selected) != exit_done) return std::nullopt;
   static_cast<void>(forecast(*again.workspace, again.planned, selected, {}));
@@ -83,7 +80,7 @@ std::optional<Looks> look_again(const Invocation& invocation, Session& session) 
 
 }  // namespace
 
-std::optional<SnapshotDraft> draft_run_looks(const Invocation& invocation, Session& session, int code,
+std::optional<RunLooksDraft> draft_run_looks(const Invocation& invocation, Session& session, int code,
                                              const std::optional<SnapshotDraft>& snapshot) {
   if (snapshot && !snapshot->run.report.empty()) return std::nullopt;
   Workspace& workspace = *session.workspace;
@@ -94,7 +91,7 @@ std::optional<SnapshotDraft> draft_run_looks(const Invocation& invocation, Sessi
   std::erase_if(looks, [&](const auto& look) { return written.has(path_of(look.first)); });
   if (!snapshot && code != exit_usage && session.planned.graph.size() > 0)
     if (std::optional<Looks> later = look_again(invocation, session)) looks.merge(*later);
-  SnapshotDraft draft;
+  RunLooksDraft draft;
   for (const auto& [place, stat] : looks)
     if (place.directory != state_dir && !place.directory.starts_with(state_dir + "/"))
       draft.looks.add(place.directory, place.name, place.followed, stat ? &*stat : nullptr);
@@ -107,7 +104,7 @@ std::optional<SnapshotDraft> draft_run_looks(const Invocation& invocation, Sessi
   return draft;
 }
 
-void publish_run_looks(SnapshotDraft draft) {
+void publish_run_looks(RunLooksDraft draft) {
   const std::unique_ptr<Disk> disk = make_real_disk();
   if (const auto bytes = draft.looks.finish(draft.run))
     static_cast<void>(disk->write(run_looks_file(draft.state_dir), *bytes, 0600));

@@ -9,12 +9,18 @@
 
 namespace trilock::cli {
 
+struct RunLooksDraft {
+  SnapshotBuilder looks;
+  SnapshotRun run;
+  std::string state_dir;
+};
+
 // `code` is how the run ended. What was edited while it was under way differs from these looks, and what the run wrote
 // itself does not.
-[[nodiscard]] std::optional<SnapshotDraft> draft_run_looks(const Invocation& invocation, Session& session, int code,
+[[nodiscard]] std::optional<RunLooksDraft> draft_run_looks(const Invocation& invocation, Session& session, int code,
                                                            const std::optional<SnapshotDraft>& snapshot);
 
 // After the state database is closed.
-void publish_run_looks(SnapshotDraft draft);
+void publish_run_looks(RunLooksDraft draft);
 
 }  // namespace trilock::cli

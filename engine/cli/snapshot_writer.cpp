@@ -11,13 +11,10 @@
 #include "engine/cli/next_looks.hpp"
 #include "engine/cli/part_run.hpp"
 #include "engine/cli/report_text.hpp"
+#include "engine/cli/second_look.hpp"
 #include "engine/workspace_search.hpp"
 
 namespace trilock::cli {
-
-Result<ProcessResult> NoProcesses::run(const ProcessSpec&) {
-  return fail(ErrorKind::tool_failed, "nothing is started");
-}
 
 std::vector<std::string> plain_words(const Invocation& invocation) {
   if (!invocation.json && !invocation.verbose && !invocation.force && invocation.output.empty())
@@ -28,13 +25,6 @@ std::vector<std::string> plain_words(const Invocation& invocation) {
   for (const std::string& file : invocation.var_files) words.insert(words.end(), {"--var-file", file});
   words.insert(words.end(), invocation.labels.begin(), invocation.labels.end());
   return words;
-}
-
-std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runner, Workspace::Recall recall) {
-  auto again = std::make_unique<Workspace>(workspace.root(), Environment::of_process(), workspace.disk(),
-                                           workspace.db(), runner, recall);
-  again->tree().keep_account();
-  return again;
 }
 
 namespace {
@@ -98,22 +88,22 @@ std::optional<SnapshotDraft> draft_whole(const Invocation& invocation, Session& 
   Workspace& workspace = *session.workspace;
   std::vector<NodeId> selected;
   if (select(invocation, session, selected) != exit_done) return std::nullopt;
-  SnapshotDraft draft;
-  draft.graph = index_of_graph(session.planned, session.sources, session.planned.graph.closure(selected));
-  for (const NodeId id : open) draft.graph.nodes[index_of(id)].open = 1;
+  NewRun made;
+  made.graph = index_of_graph(session.planned, session.sources, session.planned.graph.closure(selected));
+  for (const NodeId id : open) made.graph.nodes[index_of(id)].open = 1;
   bool everybody = false;
   const auto account = workspace.tree().account([&](const SourceTree::Look& look) {
     const std::vector<std::uint32_t> askers = nodes_of(look.askers);
-    draft.looks.add(look.directory, look.name, look.followed, look.stat, draft.graph.row(askers));
+    made.looks.add(look.directory, look.name, look.followed, look.stat, made.graph.row(askers));
     if (look.settled) return;
     everybody = everybody || askers.back() == SourceTree::everybody;
     if (!everybody)
       for (const std::uint32_t asker : askers) again.insert(NodeId{asker});
   });
   if (everybody || account == SourceTree::Account::unknown) return std::nullopt;
-  draft.run = run_of(invocation, workspace, open.empty() ? report_of(nodes) : "");
-  draft.state_dir = workspace.state_dir();
-  return draft;
+  return SnapshotDraft{.what = std::move(made),
+                       .run = run_of(invocation, workspace, open.empty() ? report_of(nodes) : ""),
+                       .state_dir = workspace.state_dir()};
 }
 
 // A part of the graph that was looked at, and what is known of the rest.
@@ -146,7 +136,7 @@ bool revise(KeptRun& kept, const LookedAt& part, const NextLooks& looks, Snapsho
   part.change.revise(graph, part.open);
   const bool graph_changed = graph.seal();
   draft.run.graph = graph.sum();
-  draft.revised = RevisedRun{.kept = &kept, .own = std::move(revised->own), .graph_changed = graph_changed};
+  draft.what = RevisedRun{.kept = &kept, .own = std::move(revised->own), .graph_changed = graph_changed};
   return true;
 }
 
@@ -156,14 +146,12 @@ std::optional<SnapshotDraft> draft_part(const Invocation& invocation, const Look
   NextLooks looks(part.change, own);
   if (part.planned != nullptr && !looks.take(part.planned->tree(), NextLooks::Of::planning)) return std::nullopt;
   if (!looks.take(part.workspace.tree(), NextLooks::Of::everything)) return std::nullopt;
-  SnapshotDraft draft{.looks = {},
-                      .graph = {},
-                      .run = run_of(invocation, part),
-                      .state_dir = part.workspace.state_dir(),
-                      .revised = {}};
+  SnapshotDraft draft{.what = {}, .run = run_of(invocation, part), .state_dir = part.workspace.state_dir()};
   if (kept != nullptr && revise(*kept, part, looks, draft)) return draft;
-  draft.graph = part.change.index(part.open);
-  return looks.add_to(draft.looks, draft.graph) ? std::optional(std::move(draft)) : std::nullopt;
+  NewRun made{.looks = {}, .graph = part.change.index(part.open)};
+  if (!looks.add_to(made.looks, made.graph)) return std::nullopt;
+  draft.what = std::move(made);
+  return draft;
 }
 
 // A pipe or a terminal can give something else each time.
@@ -183,18 +171,12 @@ bool may_have_snapshot(const Invocation& invocation, Session& session, const Run
          var_files_are_files(invocation, session) && !own_program().empty();
 }
 
-// Calls `look` with a session that has looked at nothing yet, when what was written by now is no longer young.
+// What `look` drafts of a session that has looked at nothing yet.
 std::optional<SnapshotDraft> look_again(Session& session, Workspace::Recall recall,
                                         const std::function<std::optional<SnapshotDraft>(Session&)>& look) {
-  Workspace& workspace = *session.workspace;
-  workspace.disk().wait_for_clock(workspace.disk().latest_stamp_ns());
-  NoProcesses runner;
-  Session again;
-  again.pipeline_path = session.pipeline_path;
-  again.workspace = opened_anew(workspace, runner, recall);
-  auto draft = look(again);
-  const bool holds = !again.workspace->questions().asked_for_this_run() && again.workspace->save();
-  return holds ? std::move(draft) : std::nullopt;
+  SecondLook second(session, recall);
+  auto draft = look(second.session());
+  return second.holds() ? std::move(draft) : std::nullopt;
 }
 
 // What `change` decides, as the next run would find it: as it was planned, while what planning looked at stands.
@@ -219,8 +201,9 @@ std::optional<SnapshotDraft> look_again_at(Change& change, KeptRun* kept, const 
 // have seen what is no more, are looked at again.
 std::optional<SnapshotDraft> look_again_at(const std::set<NodeId>& nodes, const Invocation& invocation,
                                            Session& session, SnapshotDraft first, std::size_t count) {
-  const auto bytes = first.graph.finish();
-  const auto looks = first.looks.finish(first.run);
+  NewRun& made = std::get<NewRun>(first.what);
+  const auto bytes = made.graph.finish();
+  const auto looks = made.looks.finish(first.run);
   if (!bytes || !looks) return std::nullopt;
   const auto snapshot = SnapshotView::over(*looks);
   const auto graph = GraphView::over(*bytes, GraphIndex::sum_of(*bytes));
@@ -250,7 +233,8 @@ std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Sessio
   if (!may_have_snapshot(invocation, session, summary) || summary.touched.size() > most_looked_at_twice)
     return std::nullopt;
   std::set<NodeId> again(summary.touched.begin(), summary.touched.end());
-  auto first = draft_whole(invocation, session, summary.nodes, {}, again);
+  std::optional<SnapshotDraft> first;  // of a run that touched all of its nodes nothing would stay
+  if (again.empty() || again.size() < summary.nodes) first = draft_whole(invocation, session, summary.nodes, {}, again);
   if (first && again.empty()) return first;
   if (again.size() > most_looked_at_twice || stop.requested()) return std::nullopt;
   if (first)
@@ -271,29 +255,40 @@ std::optional<SnapshotDraft> draft_snapshot(const Invocation& invocation, Sessio
 void write_graph(SnapshotDraft& draft) {
   const std::unique_ptr<Disk> disk = make_real_disk();
   const std::string path = graph_file(draft.state_dir);
-  if (draft.revised) {
-    if (draft.revised->graph_changed) static_cast<void>(disk->write(path, draft.revised->kept->graph.bytes(), 0600));
-  } else if (const auto graph = draft.graph.finish()) {  // without it the snapshot still serves, and it serves no other
+  if (const auto* revised = std::get_if<RevisedRun>(&draft.what)) {
+    if (revised->graph_changed) static_cast<void>(disk->write(path, revised->kept->graph.bytes(), 0600));
+  } else if (const auto graph = std::get<NewRun>(draft.what).graph.finish()) {
+    // Without it the snapshot still serves, and it serves no other.
     draft.run.graph = GraphIndex::sum_of(*graph);
     static_cast<void>(disk->write(path, *graph, 0600));
   }
 }
 
+namespace {
+
+// The bytes to write. None when they cannot be told.
+std::optional<std::string_view> finish(RevisedRun& revised, const SnapshotRun& run, Disk& disk) {
+  SnapshotRevision snapshot(revised.kept->snapshot.own_copy());
+  for (const auto& [look, file] : revised.own) {
+    const Result<FileStat> stat = disk.stat(file);
+    if (!snapshot.set(look, stat ? std::optional(*stat) : std::nullopt)) return std::nullopt;
+  }
+  snapshot.seal(run.graph);
+  return revised.kept->snapshot.bytes();
+}
+
+}  // namespace
+
 void publish(SnapshotDraft draft) {
   const std::unique_ptr<Disk> disk = make_real_disk();
   const std::string path = snapshot_file(draft.state_dir);
-  if (draft.revised) {
-    SnapshotRevision snapshot(draft.revised->kept->snapshot.own_copy());
-    for (const auto& [look, file] : draft.revised->own) {
-      const Result<FileStat> stat = disk->stat(file);
-      if (!snapshot.set(look, stat ? std::optional(*stat) : std::nullopt)) return;
-    }
-    snapshot.seal(draft.run.graph);
-    static_cast<void>(disk->write(path, draft.revised->kept->snapshot.bytes(), 0600));
+  if (auto* revised = std::get_if<RevisedRun>(&draft.what)) {
+    if (const auto bytes = finish(*revised, draft.run, *disk)) static_cast<void>(disk->write(path, *bytes, 0600));
     return;
   }
-  for (const std::string& file : own_files(draft.state_dir, draft.run.program)) add_look(draft.looks, *disk, file);
-  if (const auto snapshot = draft.looks.finish(draft.run)) static_cast<void>(disk->write(path, *snapshot, 0600));
+  SnapshotBuilder& looks = std::get<NewRun>(draft.what).looks;
+  for (const std::string& file : own_files(draft.state_dir, draft.run.program)) add_look(looks, *disk, file);
+  if (const auto bytes = looks.finish(draft.run)) static_cast<void>(disk->write(path, *bytes, 0600));
 }
 
 }  // namespace trilock::cli

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "cache/graph_index.hpp"
@@ -24,28 +25,21 @@ struct RevisedRun {
   bool graph_changed = false;
 };
 
-struct SnapshotDraft {
+// One that is made from nothing.
+struct NewRun {
   SnapshotBuilder looks;
   GraphIndex graph;
-  SnapshotRun run;
-  std::string state_dir;
-  std::optional<RevisedRun> revised;  // instead of `looks` and `graph`
 };
 
-class NoProcesses final : public ProcessRunner {
- public:
-  Result<ProcessResult> run(const ProcessSpec& spec) override;
-  void stop(Stop) override {}
-  bool pause(std::uint64_t) override { return false; }
+struct SnapshotDraft {
+  std::variant<NewRun, RevisedRun> what;
+  SnapshotRun run;
+  std::string state_dir;
 };
 
 // The words of the same run without flags that only say what is shown, or that make a run do more than it has to. When
 // there is nothing to do these say nothing: what they left is what the plain command finds.
 [[nodiscard]] std::vector<std::string> plain_words(const Invocation& invocation);
-
-// The workspace as the next run would find it, with an account of its own.
-[[nodiscard]] std::unique_ptr<Workspace> opened_anew(Workspace& workspace, ProcessRunner& runner,
-                                                     Workspace::Recall recall);
 
 // Looking once more costs as much as a run with nothing to do. Of more nodes than these it is left to the next run,
 // which has to do it anyway.

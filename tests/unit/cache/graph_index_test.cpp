@@ -9,24 +9,17 @@
 
 #include "cache/hash.hpp"
 #include "cache/source_tree.hpp"
+#include "tests/support/mapped_image.hpp"
 
 using namespace trilock;
 
 namespace {
 
-// As a file that is mapped: aligned.
-class Image {
+class Image : public test::MappedImage {
  public:
-  explicit Image(std::string_view bytes) : words_((bytes.size() + 7) / 8 + 1), size_(bytes.size()) {
-    std::memcpy(words_.data(), bytes.data(), bytes.size());
-  }
-  [[nodiscard]] auto view() const { return view(size_ < 24 ? FastDigest() : GraphIndex::sum_of(bytes())); }
+  using MappedImage::MappedImage;
+  [[nodiscard]] auto view() const { return view(bytes().size() < 24 ? FastDigest() : GraphIndex::sum_of(bytes())); }
   [[nodiscard]] std::optional<GraphView> view(const FastDigest& sum) const { return GraphView::over(bytes(), sum); }
-
- private:
-  [[nodiscard]] std::string_view bytes() const { return {reinterpret_cast<const char*>(words_.data()), size_}; }
-  std::vector<std::uint64_t> words_;
-  std::size_t size_;
 };
 
 GraphIndex some_index() {
