@@ -247,7 +247,9 @@ Result<std::vector<Row>> StateTables::rows_of(Query which, std::string_view tabl
     const Result<bool> found = (*select)->step();
     if (!found) return std::unexpected(found.error());
     if (!*found) continue;
-    if (!take_row(**select, rows.emplace_back())) return impossible_row(table);
+    const bool possible = take_row(**select, rows.emplace_back());
+    (*select)->start();  // ends the read transaction
+    if (!possible) return impossible_row(table);
     if (text_of(rows.back()) != text) rows.pop_back();
   }
   return rows;
