@@ -31,7 +31,7 @@ close_terminal() {
 type() { tmux send-keys -l "$1" && tmux send-keys Enter; }
 see() { tmux capture-pane -p; }
 see_all() { tmux capture-pane -p -S - -E -; } # with what was scrolled away
-shows() { see | grep -Eq -- "$1"; }
+shows() { grep -Eq -- "$1" <<<"$(see)"; }
 shows_all() {
   local pattern
   for pattern in "$@"; do shows "$pattern" || return 1; done
