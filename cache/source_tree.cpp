@@ -41,8 +41,8 @@ std::string SourceTree::absolute(const std::string& path) const {
   return impl_->cache.absolute(path);
 }
 
-void SourceTree::remember(std::vector<FileDigest> known) {
-  impl_->cache.remember(std::move(known));
+void SourceTree::remember(const std::vector<FileDigest>& known) {
+  impl_->cache.remember(known);
 }
 std::vector<FileDigest> SourceTree::take_new_digests() {
   return impl_->cache.take_new_digests();

@@ -43,7 +43,7 @@ class SourceTree {
   [[nodiscard]] std::string absolute(const std::string& path) const;
 
   // What earlier runs knew; call before anything else.
-  void remember(std::vector<FileDigest> known);
+  void remember(const std::vector<FileDigest>& known);
   // The rows that were found since, or that replace older ones; the caller stores them. Each is given once.
   [[nodiscard]] std::vector<FileDigest> take_new_digests();
 

@@ -170,8 +170,8 @@ TreeCache::Entry& TreeCache::entry_of(Shard& shard, const Place& place) {
   return found != entries.end() ? found->second : entries[std::string(place.name)];
 }
 
-void TreeCache::remember(std::vector<FileDigest> known) {
-  for (FileDigest& row : known) {
+void TreeCache::remember(const std::vector<FileDigest>& known) {
+  for (const FileDigest& row : known) {
     const Place place = place_of(key_of(row.path));
     Shard& shard = shard_of(place.dir);
     const std::lock_guard lock(shard.mutex);

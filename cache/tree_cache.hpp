@@ -30,7 +30,7 @@ class TreeCache {
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] std::string absolute(std::string_view path) const;
 
-  void remember(std::vector<FileDigest> known);
+  void remember(const std::vector<FileDigest>& known);
   [[nodiscard]] std::vector<FileDigest> take_new_digests();
 
   Result<FileStat> stat(std::string_view path);

@@ -228,7 +228,7 @@ Status Revision::compare_submodule(const Repository& repository, const std::stri
 Result<std::string> Revision::checkout() {
   const std::lock_guard lock(mutex_);
   if (!checkout_.empty()) return checkout_;
-  const std::string dir = scratch_ + "/tree";
+  std::string dir = scratch_ + "/tree";
   const Result<std::string> made =
       git(top_, {"checkout-index", "--all", "--force", "--prefix=" + dir + "/"}, main_.index);
   if (!made) return std::unexpected(made.error());

@@ -107,7 +107,7 @@ std::string RevisionDisk::real_path(const std::string& path, Last last, int syml
     const std::lock_guard lock(mutex_);
     real_directories_.emplace(parent, dir);
   }
-  const std::string real = join_cleaned(dir, path.substr(parent.size() + 1));
+  std::string real = join_cleaned(dir, path.substr(parent.size() + 1));
   if (last == Last::keep || symlinks == most_symlinks) return real;
   const Found found = find(real);
   const Result<FileStat> stat = stat_of(found, real);

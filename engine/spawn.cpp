@@ -16,6 +16,7 @@
 #include <cerrno>
 
 // glibc's other name of `clone`. ThreadSanitizer puts itself before the first, and takes what shares memory for a fork.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* argument, ...);
 
 namespace trilock {

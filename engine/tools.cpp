@@ -120,8 +120,9 @@ std::vector<Tool> Tools::interpreters(const std::string& name, const std::string
   }
   std::vector<Tool> tools;
   const auto add = [&](Result<Tool> tool) {
-    if (tool) tools.push_back(*std::move(tool));
-    return tool.has_value();
+    if (!tool) return false;
+    tools.push_back(*std::move(tool));
+    return true;
   };
   std::string script = path;
   for (int depth = 0; depth < most_interpreters && !script.empty(); ++depth) {

@@ -27,11 +27,11 @@ Workspace::Workspace(std::string root, Environment environment, Disk& disk, Stat
 }
 
 void Workspace::recall(std::span<const std::string> paths) {
-  if (auto digests = db_->file_digests(paths)) tree_.remember(std::move(*digests));
+  if (auto digests = db_->file_digests(paths)) tree_.remember(*digests);
 }
 
 void Workspace::recall_all() {
-  if (auto digests = db_->file_digests()) tree_.remember(std::move(*digests));
+  if (auto digests = db_->file_digests()) tree_.remember(*digests);
 }
 
 Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning, Recall recall) {

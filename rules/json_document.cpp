@@ -71,7 +71,7 @@ class Writer {
   std::size_t depth_ = 0;
 };
 
-Document scalar(Json value) {
+Document scalar(const Json& value) {
   return {DocumentScalar{write_json(value)}};
 }
 

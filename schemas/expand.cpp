@@ -71,7 +71,7 @@ void add_targets(const ExpandedTable& expanded, Target common, std::vector<Targe
   for (std::size_t node = 0; node < count; ++node) {
     const std::vector<std::uint32_t> position = expanded.matrix->position(node);
     for (std::size_t i = 0; i < axes.size(); ++i) values[i] = axes[i].values[position[i]];
-    targets.push_back(node + 1 == count ? std::move(common) : common);
+    targets.push_back(node + 1 == count ? std::move(common) : common);  // NOLINT(bugprone-use-after-move)
     Target& target = targets.back();
     target.coordinates = expanded.matrix->coordinates(node);
     target.label = make_label(expanded.title, target.coordinates);

@@ -92,7 +92,7 @@ void Console::node_finished(NodeId id, const NodeReport& report) {
   const Wording wording{.color = options_.color_out, .dry = options_.dry};
   std::string text = finished_line(done_, total_, graph_.node(id).label, report, wording) + "\n";
   if (has_output) text += output_text(report, "  | ", options_.color_out ? Colors::keep : Colors::strip);
-  print(std::move(text));
+  print(text);
 }
 
 std::string Console::failure(NodeId id, const NodeReport& report) const {
@@ -127,14 +127,14 @@ void Console::run_finished(const RunSummary& summary) {
   stop_.notify_all();
 }
 
-void Console::print(std::string text) {
+void Console::print(const std::string& text) {
   if (drawer_.joinable())
     above_ += text;
   else
     write_all(STDOUT_FILENO, text);
 }
 
-void Console::print_error(std::string text) {
+void Console::print_error(const std::string& text) {
   if (options_.live) write_all(STDOUT_FILENO, block_.erase(screen_size()) + std::exchange(above_, {}));
   write_all(STDERR_FILENO, text);
 }

@@ -52,8 +52,8 @@ class Console final : public EventListener {
 
   // All of these need mutex_.
   void draw();
-  void print(std::string text);        // on standard output, above the block
-  void print_error(std::string text);  // on standard error
+  void print(const std::string& text);        // on standard output, above the block
+  void print_error(const std::string& text);  // on standard error
   [[nodiscard]] Progress progress(std::size_t rows);
   [[nodiscard]] std::string failure(NodeId id, const NodeReport& report) const;
   [[nodiscard]] Running* find(NodeId id);

@@ -37,7 +37,7 @@ std::vector<std::string> words_of(std::string_view line) {
 std::optional<std::string> find_above(SourceTree& tree, const std::string& dir, std::string_view name) {
   std::string absolute = tree.absolute(dir);
   while (true) {
-    const std::string path = tree_path(tree, absolute);
+    std::string path = tree_path(tree, absolute);
     const Result<FileStat> stat = tree.stat(child(path, name));
     if (stat && stat->type != FileType::directory) return path;
     if (absolute.empty() || absolute == "/") return std::nullopt;

@@ -204,7 +204,7 @@ bool knows_heredocs(const Builder& builder, std::string_view syntax) {
 }
 
 std::string pinned_name(BuilderKind kind, const BaseImage& base) {
-  const std::string id = base.digest.substr(base.digest.find(':') + 1);
+  std::string id = base.digest.substr(base.digest.find(':') + 1);
   if (kind != BuilderKind::docker) return id;
   // BuildKit refuses an id in FROM. A tag made of the id means one content for ever, whoever sets it.
   std::string name;
