@@ -39,18 +39,17 @@ END
 chmod +x "$work/afresh"
 
 # Waits until making files costs what it should. For six minutes ext4 steps around every inode that was freed, so that
-# after many were deleted, the next ones take up to twenty times as long to make.
+# after many were deleted, the next ones take up to twenty times as long to make, wherever it comes upon such inodes.
 settle_disk() {
-  local turn directory dearest
-  for turn in $(seq 90); do
-    dearest=$(for directory in 1 2 3 4 5 6; do
-      mkdir -p "$work/probe/$turn/$directory" && "$tools/floor" create "$work/probe/$turn/$directory" 500
-    done | sort -n | tail -n 1)
-    ! awk "BEGIN { exit !($dearest < 50) }" || return 0
-    [ "$turn" != 1 ] || say "many files were deleted here a short while ago: waiting until new ones are made as fast as ever"
-    sleep 5
+  local turn each
+  for turn in $(seq 10); do
+    mkdir -p "$work/probe/$turn"
+    each=$("$tools/floor" create "$work/probe/$turn" 10000)
+    ! awk "BEGIN { exit !($each < 40) }" || continue
+    say "making a file takes $each us of CPU: many were deleted a short while ago; waiting six minutes until that is forgotten"
+    sleep 360
+    return 0
   done
-  say "making a file takes $dearest microseconds of CPU here, so figures of cold runs are too high"
 }
 
 heading() {
