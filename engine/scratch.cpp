@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cache/output_check.hpp"
+
 namespace trilock {
 namespace {
 // 1980-01-01T00:00:00Z: the earliest time that zip files, which some build tools make, can hold.
@@ -72,7 +74,7 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
     if (disk.stat(aside.output)) {
       Status moved = disk.rename(aside.output, aside.kept);
       if (!moved && moved.error().kind == ErrorKind::not_found) {
-        if (Status done = disk.make_directories(dir_.substr(0, dir_.rfind('/')), private_mode); !done) return done;
+        if (Status done = disk.make_directories(std::string(parent_path(dir_)), private_mode); !done) return done;
         moved = disk.rename(aside.output, aside.kept);
       }
       aside.existed = moved.has_value();
@@ -80,8 +82,7 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
       if (!aside.existed)
         if (Status cleared = clear(disk, aside.output); !cleared) return cleared;
     } else {
-      const std::string parent = aside.output.substr(0, aside.output.rfind('/'));
-      if (Status done = disk.make_directories(parent); !done) return done;
+      if (Status done = disk.make_directories(std::string(parent_path(aside.output))); !done) return done;
     }
     aside_.push_back(std::move(aside));
     tree_.forget(output.path);

@@ -17,7 +17,7 @@ SecondLook::SecondLook(Session& first, Workspace::Recall recall) {
   session_.workspace->tree().keep_account();
 }
 
-bool SecondLook::holds() {
+bool SecondLook::keep() {
   return !session_.workspace->questions().asked_for_this_run() && session_.workspace->save();
 }
 

@@ -17,7 +17,7 @@ class SecondLook {
   [[nodiscard]] Session& session() { return session_; }
   // Keeps what it learned of files. False when it would have had to ask a tool what every run asks, or when nothing
   // could be kept: then what it found is not what the next run will find.
-  [[nodiscard]] bool holds();
+  [[nodiscard]] bool keep();
 
  private:
   class NoProcesses final : public ProcessRunner {

@@ -176,7 +176,7 @@ std::optional<SnapshotDraft> look_again(Session& session, Workspace::Recall reca
                                         const std::function<std::optional<SnapshotDraft>(Session&)>& look) {
   SecondLook second(session, recall);
   auto draft = look(second.session());
-  return second.holds() ? std::move(draft) : std::nullopt;
+  return second.keep() ? std::move(draft) : std::nullopt;
 }
 
 // What `change` decides, as the next run would find it: as it was planned, while what planning looked at stands.

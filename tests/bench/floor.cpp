@@ -2,8 +2,7 @@
 //
 //   floor stat [THREADS]            statx of every path on standard input; prints the milliseconds, without the reading
 //   floor spawn COUNT JOBS PROGRAM  starts PROGRAM so many times, as many at once as there are jobs
-//   floor create DIRECTORY COUNT    makes so many small files, a hundred in a directory; prints the microseconds of CPU
-//   for each
+//   floor create DIRECTORY COUNT    makes so many small files, a hundred in a directory; prints CPU microseconds a file
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
