@@ -1,5 +1,6 @@
 // A key as words, and what differs between two of them as one line each.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>

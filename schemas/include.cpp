@@ -1,6 +1,7 @@
 #include "schemas/include.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>

@@ -25,7 +25,7 @@ chrono chrono::* chrono_literals
 climits =CHAR_BIT =INT_MAX =PATH_MAX
 limits.h =CHAR_BIT =INT_MAX =PATH_MAX
 cmath ceil floor isfinite isinf isnan nan pow round
-compare partial_ordering strong_ordering weak_ordering
+compare is_eq is_gt is_lt partial_ordering strong_ordering weak_ordering
 concepts convertible_to integral invocable same_as
 condition_variable condition_variable condition_variable_any
 cstdint int16_t int32_t int64_t int8_t intptr_t uint16_t uint32_t uint64_t uint8_t uintptr_t =SIZE_MAX
@@ -112,7 +112,7 @@ signal.h ::pthread_sigmask ::pthread_kill
 locale.h ::freelocale ::newlocale ::uselocale
 wchar.h ::wcwidth
 fmt/format.h fmt::*
-fmt/ranges.h fmt::*
+fmt/ranges.h fmt::join
 doctest/doctest.h =TEST_CASE =SUBCASE =CHECK =CHECK_FALSE =REQUIRE =REQUIRE_FALSE =CAPTURE =INFO =FAIL =MESSAGE doctest::*
 '
 

@@ -63,7 +63,7 @@ std::vector<Family> families_of(const Pipeline& pipeline, const Graph& graph, co
   return families;
 }
 
-std::string quoted(std::string_view text) {
+std::string dot_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -90,7 +90,7 @@ std::string dot_label(std::string_view text) {
 
 std::string dot_node(const Node& node, std::string_view indent) {
   std::string text =
-      fmt::format("{}{} [fillcolor=\"{}\"", indent, quoted(node.label), colors[node.rule % colors.size()]);
+      fmt::format("{}{} [fillcolor=\"{}\"", indent, dot_string(node.label), colors[node.rule % colors.size()]);
   if (node.label.find_first_of("&\\") != std::string::npos) text += fmt::format(" label={}", dot_label(node.label));
   return text + "];\n";
 }
@@ -130,8 +130,9 @@ std::string dot_graph(const Pipeline& pipeline, const Graph& graph, const std::v
     text += "  }\n";
   }
   for (const Edge& edge : edges_of(graph, wanted))
-    text += fmt::format("  {} -> {}{};\n", quoted(graph.node(edge.from).label), quoted(graph.node(edge.to).label),
-                        edge.kind == DependencyKind::after ? " [style=dashed]" : "");
+    text +=
+        fmt::format("  {} -> {}{};\n", dot_string(graph.node(edge.from).label), dot_string(graph.node(edge.to).label),
+                    edge.kind == DependencyKind::after ? " [style=dashed]" : "");
   return text + "}\n";
 }
 

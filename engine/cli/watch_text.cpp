@@ -1,6 +1,7 @@
 #include "engine/cli/watch_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string_view>

@@ -1,5 +1,6 @@
 // What `trilock init` makes of Go modules: static checks, tests, and the programs that they hold.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

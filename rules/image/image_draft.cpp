@@ -1,6 +1,7 @@
 // What `trilock init` makes of Dockerfiles: a node for each, with the context that its COPY lines fit, its last stage
 // as the target, and its build arguments.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>

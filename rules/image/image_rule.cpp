@@ -4,6 +4,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "rules/image/builder.hpp"
 #include "rules/image/context.hpp"

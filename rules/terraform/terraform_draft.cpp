@@ -1,6 +1,7 @@
 // What `trilock init` makes of Terraform: a node for each root module, or for each of its environments where it has
 // several files of values. Nothing that it writes changes infrastructure: it plans, or only validates.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>

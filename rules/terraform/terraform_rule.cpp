@@ -1,6 +1,7 @@
 #include "rules/terraform/terraform_rule.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

@@ -8,6 +8,7 @@
 // TRILOCK_PROPERTY_SEED=N runs one seed; TRILOCK_PROPERTY_SEEDS=N the first N.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>

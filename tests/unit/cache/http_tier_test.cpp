@@ -396,8 +396,9 @@ TEST_CASE("http: redirects are followed a few times, to the same scheme only") {
     const Result<std::string> result = next.result(action);
     REQUIRE_FALSE(result);
     CHECK(result.error().kind == ErrorKind::io);
-    CHECK(result.error().message.contains(wrong.starts_with('/') ? "Maximum (5) redirects followed"
-                                                                 : "Protocol \"file\" not supported or disabled"));
+    // What follows in the second message depends on the version of libcurl.
+    const std::string_view said = wrong.starts_with('/') ? "Maximum (5) redirects followed" : "Protocol \"file\" ";
+    CHECK(result.error().message.contains(said));
   }
   CHECK(server.requests().size() <= 2 + 6 + 1);
 }

@@ -1,6 +1,7 @@
 // The five kinds of variables, where their values come from, and that only what is used is found out.
 #include <doctest/doctest.h>
 
+#include <compare>
 #include <utility>
 
 #include "schemas/go_version.hpp"
@@ -67,10 +68,10 @@ TEST_CASE("order of Go versions") {
                                                    "1.21.0", "1.21.1",  "1.21.10", "1.22",   "2"};
   for (std::size_t i = 1; i < ascending.size(); ++i) {
     CAPTURE(ascending[i]);
-    CHECK(compare_go_versions(ascending[i - 1], ascending[i]) < 0);
-    CHECK(compare_go_versions(ascending[i], ascending[i - 1]) > 0);
+    CHECK(std::is_lt(compare_go_versions(ascending[i - 1], ascending[i])));
+    CHECK(std::is_gt(compare_go_versions(ascending[i], ascending[i - 1])));
   }
-  CHECK(compare_go_versions("1.20", "1.20.0") == 0);
+  CHECK(std::is_eq(compare_go_versions("1.20", "1.20.0")));
 }
 
 TEST_CASE("a value is given by --var, then the environment, then the file") {
