@@ -17,13 +17,13 @@ sample_packages=(
   libtbb-dev libxxhash-dev libsqlite3-dev libfmt-dev libtomlplusplus-dev libssl-dev libcurl4-openssl-dev libcli11-dev rapidjson-dev
   libprotobuf-dev protobuf-compiler
   doctest-dev
-  git buildah runc busybox-static golang-go
+  git buildah runc netavark busybox-static golang-go
 )
 # What the tests take on top of it.
 test_packages=(
   clang-19 libclang-rt-19-dev clang-format docker.io ca-certificates jq iproute2 procps strace time util-linux openssl tmux
   zsh fish graphviz xfsprogs bindfs bazel-bootstrap bazel-bootstrap-source default-jdk-headless nginx-light zstd
-  skopeo docker-registry valgrind
+  skopeo docker-registry valgrind debootstrap
 )
 bench_packages=(strace)
 
@@ -44,7 +44,7 @@ as_root() {
 # Installs those of the packages that are not there yet; without any missing, no package tool is started at all.
 need_packages() { # package…
   local missing=() package
-  command -v dpkg-query >/dev/null || give_up "this machine has no dpkg" "the set-up is written for Debian 12"
+  command -v dpkg-query >/dev/null || give_up "this machine has no dpkg" "the set-up is written for Debian 12 and 13"
   for package in "$@"; do
     is_installed "$package" || missing+=("$package")
   done
