@@ -185,7 +185,7 @@ void read_environment(Reader& reader) {
   std::ranges::sort(node.secret_env);
 }
 
-// That the pool exists was checked when the pipeline was read.
+// That the pool exists was checked when the pipeline was read. More weight than it has slots takes all of them.
 void read_pool(Reader& reader) {
   Node& node = reader.node;
   node.weight = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(reader.integer_or("weight", 1), 1, 0xffffffff));
@@ -194,11 +194,6 @@ void read_pool(Reader& reader) {
   const auto pool = std::ranges::find(pools, name, &Pool::name);
   if (name.empty() || pool == pools.end()) return;
   node.pool = static_cast<std::uint32_t>(pool - pools.begin());
-  if (node.weight <= pool->slots) return;
-  reader.context.diagnostics
-      .error(reader.place("weight"), fmt::format("a weight of {} never fits into pool `{}`, which has {} {}",
-                                                 node.weight, name, pool->slots, pool->slots == 1 ? "slot" : "slots"))
-      .notes.push_back({"the pool is declared here", pool->place});
 }
 
 void read_condition(Reader& reader) {

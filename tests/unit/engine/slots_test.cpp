@@ -149,3 +149,20 @@ TEST_CASE("weights count against the jobs too") {
   CHECK(!scene.ask("heavy"));
   CHECK(scene.end("light") == "heavy");
 }
+
+TEST_CASE("a node that weighs more than its pool and the jobs have runs alone, and is not overtaken for ever") {
+  std::vector<Node> nodes{in_pool("heavy", 9), in_pool("first")};
+  for (int i = 0; i < 20; ++i) nodes.push_back(in_pool("light" + std::to_string(i)));
+  Scene scene(std::move(nodes), 2, 3);
+  CHECK(scene.ask("first"));
+  CHECK(!scene.ask("heavy"));
+  int overtook = 0;
+  while (overtook < 20 && scene.ask("light" + std::to_string(overtook), 100)) {
+    CHECK(scene.end(overtook == 0 ? "first" : "light" + std::to_string(overtook - 1)) == "");
+    ++overtook;
+  }
+  CHECK(overtook == 8);
+  CHECK(scene.end("light7") == "heavy");
+  CHECK(!scene.ask("light9"));  // nothing beside it
+  CHECK(scene.end("heavy") == "light8 light9");
+}
