@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace trilock::cli {
 
@@ -23,15 +24,20 @@ std::string time_taken(std::uint64_t milliseconds) {
   return " in " + seconds(milliseconds);
 }
 
-void write_all(int fd, std::string_view text) {
+int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
     if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
     if (count >= 0 || errno == EINTR) continue;
-    if (errno != EAGAIN) return;
+    if (errno != EAGAIN) return errno;
     pollfd writable{fd, POLLOUT, 0};
     ::poll(&writable, 1, -1);
   }
+  return 0;
+}
+
+std::string lost_output_message(int error) {
+  return std::string("error: cannot write to standard output: ") + std::strerror(error) + "\n";
 }
 
 bool is_live_terminal(bool terminal, std::string_view term) {

@@ -11,9 +11,10 @@ namespace trilock::cli {
 [[nodiscard]] std::string seconds(std::uint64_t milliseconds);
 [[nodiscard]] std::string time_taken(std::uint64_t milliseconds);  // " in 5.2 s", behind summary_counts()
 
-// To the end, waiting for a slow reader, also where another process has made a terminal non-blocking. One that is gone
-// is no error: a run does not stop because of it.
-void write_all(int fd, std::string_view text);
+// To the end, waiting for a slow reader, also where another process has made a terminal non-blocking. 0, or the error
+// for which the rest could not be written: EPIPE when the reader is gone.
+int write_all(int fd, std::string_view text);
+[[nodiscard]] std::string lost_output_message(int error);  // "error: cannot write to standard output: …\n"
 
 // Whether standard output is a terminal that can move its cursor.
 [[nodiscard]] bool is_live_terminal(bool terminal, std::string_view term);

@@ -1,12 +1,11 @@
 // `trilock cache`: what is in a cache directory, whether it is whole, and what may go.
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "cache/cache_gc.hpp"
 #include "cache/signature.hpp"
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "schemas/json.hpp"
 
 namespace trilock::cli {
@@ -54,14 +53,14 @@ Result<std::string> directory_of(const Invocation& invocation, Session& session)
 }
 
 void print_amount(std::string_view what, const Amount& amount) {
-  fmt::print("{:<12} {:>8}  {:>10}\n", what, amount.files, format_size(amount.bytes));
+  print_out("{:<12} {:>8}  {:>10}\n", what, amount.files, format_size(amount.bytes));
 }
 
 void print_lookups(const std::vector<LookupCount>& counts) {
   if (counts.empty()) return;
-  fmt::print("\nlook-ups of the last {} runs\n", counted_runs);
+  print_out("\nlook-ups of the last {} runs\n", counted_runs);
   for (const LookupCount& count : counts)
-    fmt::print("{:<12} {:>8}  {:<6}  {}\n", count.rule, count.count, to_string(count.answer), count.reason);
+    print_out("{:<12} {:>8}  {:<6}  {}\n", count.rule, count.count, to_string(count.answer), count.reason);
 }
 
 JsonArray to_json(const std::vector<LookupCount>& counts) {
@@ -94,7 +93,7 @@ int print_stats(const Invocation& invocation, Session& session, const std::strin
     print_document(std::move(document));
     return exit_done;
   }
-  fmt::print("{}\n", directory);
+  print_out("{}\n", directory);
   print_amount("results", stats.results);
   print_amount("blobs", stats.blobs);
   print_amount("temporaries", stats.temporaries);
@@ -116,7 +115,7 @@ int verify(const Invocation& invocation, Session& session, const std::string& di
   for (const CacheFault& fault : found->faults) {
     if (!fault.repaired) ++left;
     const std::string path = cache.path_of(fault.kind, fault.digest);
-    if (!invocation.json) fmt::print("{} {}{}\n", path, fault.what, fault.repaired ? ", and has been moved away" : "");
+    if (!invocation.json) print_out("{} {}{}\n", path, fault.what, fault.repaired ? ", and has been moved away" : "");
     JsonObject object;
     object.set("path", path);
     object.set("fault", fault.what);
@@ -131,21 +130,21 @@ int verify(const Invocation& invocation, Session& session, const std::string& di
     document.set("faults", std::move(faults));
     print_document(std::move(document));
   } else {
-    fmt::print("checked {} results and {} blobs, {}: {}\n", checked.results.files, checked.blobs.files,
-               format_size(checked.results.bytes + checked.blobs.bytes),
-               found->faults.empty() ? "all is well" : fmt::format("{} faults, {} left", found->faults.size(), left));
+    print_out("checked {} results and {} blobs, {}: {}\n", checked.results.files, checked.blobs.files,
+              format_size(checked.results.bytes + checked.blobs.bytes),
+              found->faults.empty() ? "all is well" : fmt::format("{} faults, {} left", found->faults.size(), left));
   }
   return left == 0 ? exit_done : exit_drift;
 }
 
 void print_collected(const GcReport& report, DryRun dry_run) {
-  fmt::print("{} {} results and {} blobs, {}; {} left\n", dry_run == DryRun::yes ? "would remove" : "removed",
-             report.results.files, report.blobs.files, format_size(report.results.bytes + report.blobs.bytes),
-             format_size(report.bytes_left));
+  print_out("{} {} results and {} blobs, {}; {} left\n", dry_run == DryRun::yes ? "would remove" : "removed",
+            report.results.files, report.blobs.files, format_size(report.results.bytes + report.blobs.bytes),
+            format_size(report.bytes_left));
   const std::uint64_t side = report.temporaries.files + report.quarantine.files;
   if (side > 0)
-    fmt::print("{} {} files that crashes left or that were found damaged\n",
-               dry_run == DryRun::yes ? "would remove" : "removed", side);
+    print_out("{} {} files that crashes left or that were found damaged\n",
+              dry_run == DryRun::yes ? "would remove" : "removed", side);
 }
 
 void print_json(const std::string& directory, const GcReport& report, DryRun dry_run) {
@@ -183,15 +182,14 @@ int collect(const Invocation& invocation, Session& session, const std::string& d
   else
     print_collected(**collected, dry_run);
   if ((*collected)->limit_is_too_small)
-    fmt::print(stderr,
-               "warning: {}\n  = help: a limit that one build exceeds makes it run everything again and again\n",
-               describe_small_limit(**collected, limits));
+    print_err("warning: {}\n  = help: a limit that one build exceeds makes it run everything again and again\n",
+              describe_small_limit(**collected, limits));
   return exit_done;
 }
 
 int print_path(const Invocation& invocation, const std::string& directory) {
   if (!invocation.json) {
-    fmt::print("{}\n", directory);
+    print_out("{}\n", directory);
     return exit_done;
   }
   JsonObject document = versioned_document();
@@ -211,7 +209,7 @@ int make_key(const Invocation& invocation, Session& session) {
     return key.error().kind == ErrorKind::invalid ? exit_usage : exit_environment;
   }
   if (!invocation.json) {
-    fmt::print("{}\n", to_base64(*key));
+    print_out("{}\n", to_base64(*key));
     return exit_done;
   }
   JsonObject document = versioned_document();

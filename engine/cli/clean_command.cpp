@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "engine/workspace_lock.hpp"
 #include "schemas/json.hpp"
 
@@ -60,8 +60,8 @@ int clean_command(const Invocation& invocation) {
   }
   std::reverse(removed.begin(), removed.end());
   if (!invocation.json) {
-    for (const Json& path : removed) fmt::print("removed {}\n", *path.string());
-    if (removed.empty()) fmt::print("nothing to remove\n");
+    for (const Json& path : removed) print_out("removed {}\n", *path.string());
+    if (removed.empty()) print_out("nothing to remove\n");
     return exit_done;
   }
   JsonObject document = versioned_document();

@@ -6,6 +6,7 @@
 
 #include "engine/cli/completion.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "rules/rule.hpp"
 
 namespace trilock::cli {
@@ -136,16 +137,16 @@ std::vector<Completions::Candidate> labels_of(const Invocation& invocation) {
 int completion_command(const Invocation& invocation) {
   const std::string& shell = invocation.labels.front();
   const std::string_view script = shell == "bash" ? bash_script : shell == "zsh" ? zsh_script : fish_script;
-  std::fwrite(script.data(), 1, script.size(), stdout);
+  write_out(script);
   return exit_done;
 }
 
 int complete_command(const Invocation& invocation) {
   const Completions found = complete(invocation.labels, labels_of);
   for (const auto& [value, description] : found.candidates)
-    fmt::print("{}\t{}\n", value, description.substr(0, description.find_first_of("\t\n")));
-  if (found.paths == Completions::Paths::files) fmt::print(":files\t\n");
-  if (found.paths == Completions::Paths::directories) fmt::print(":directories\t\n");
+    print_out("{}\t{}\n", value, description.substr(0, description.find_first_of("\t\n")));
+  if (found.paths == Completions::Paths::files) print_out(":files\t\n");
+  if (found.paths == Completions::Paths::directories) print_out(":directories\t\n");
   return exit_done;
 }
 

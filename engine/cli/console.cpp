@@ -12,7 +12,8 @@
 #include <fstream>
 #include <system_error>
 
-#include "engine/cli/bare_output.hpp"
+#include "cache/thread_start.hpp"
+#include "engine/cli/standard_output.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -62,7 +63,8 @@ void Console::run_expected(const Expectation& expectation) {
 void Console::run_started(std::int64_t, std::size_t nodes) {
   const std::lock_guard lock(mutex_);
   total_ = nodes;
-  if (options_.live && !options_.dry) drawer_ = std::thread([this] { draw_until_stopped(); });
+  // Where a thread is refused, lines come as nodes end and nothing is drawn below them.
+  if (options_.live && !options_.dry) drawer_ = start_thread([this] { draw_until_stopped(); });
 }
 
 void Console::node_started(NodeId id) {
@@ -122,7 +124,7 @@ void Console::run_finished(const RunSummary& summary) {
   const std::lock_guard lock(mutex_);
   stopped_ = true;
   const std::string clear = options_.live ? block_.erase(screen_size()) : std::string();
-  write_all(STDOUT_FILENO, clear + above_ + summary_line(summary) + "\n");
+  write_out_at_once(clear + above_ + summary_line(summary) + "\n");
   above_.clear();
   stop_.notify_all();
 }
@@ -131,12 +133,12 @@ void Console::print(const std::string& text) {
   if (drawer_.joinable())
     above_ += text;
   else
-    write_all(STDOUT_FILENO, text);
+    write_out_at_once(text);
 }
 
 void Console::print_error(const std::string& text) {
-  if (options_.live) write_all(STDOUT_FILENO, block_.erase(screen_size()) + std::exchange(above_, {}));
-  write_all(STDERR_FILENO, text);
+  if (options_.live) write_out_at_once(block_.erase(screen_size()) + std::exchange(above_, {}));
+  write_err(text);
 }
 
 void Console::draw_until_stopped() {
@@ -148,11 +150,11 @@ void Console::draw() {
   const ScreenSize screen = screen_size();
   const std::string above = std::exchange(above_, {});
   if (running_.empty()) {
-    write_all(STDOUT_FILENO, block_.erase(screen) + above);
+    write_out_at_once(block_.erase(screen) + above);
     return;
   }
   const std::vector<std::string> lines = progress_lines(progress(progress_rows(screen)), screen, options_.color_out);
-  write_all(STDOUT_FILENO, block_.draw(above, lines, screen));
+  write_out_at_once(block_.draw(above, lines, screen));
 }
 
 Progress Console::progress(std::size_t rows) {

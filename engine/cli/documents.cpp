@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/cli/standard_output.hpp"
 #include "schemas/utf8.hpp"
 
 namespace trilock::cli {
@@ -28,7 +29,7 @@ JsonObject versioned_document() {
 void print_document(JsonObject document) {
   Json whole(std::move(document));
   make_valid(whole);
-  fmt::print("{}\n", write_json(whole, 2));
+  print_out("{}\n", write_json(whole, 2));
 }
 
 JsonArray to_json(const std::vector<FieldChange>& changes) {

@@ -9,10 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cstdio>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
+
+#include "engine/cli/standard_output.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -21,8 +22,8 @@ constexpr std::size_t shown_annotations = 10;       // of a level in a step; Git
 constexpr std::size_t summary_bytes = 1024 * 1024;  // of a step; GitHub refuses more
 
 void put(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  write_out(text);
+  flush_out();
 }
 
 // 128 random bits, anew for each group: nothing that a process writes, or has read of the log, can name it.

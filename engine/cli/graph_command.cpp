@@ -2,13 +2,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
+#include "engine/cli/bare_output.hpp"
 #include "engine/cli/documents.hpp"
 #include "engine/cli/graph_formats.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -23,9 +24,9 @@ class TemporaryFile {
     const int fd = ::mkstemp(path.data());
     if (fd < 0) return fail_errno(fmt::format("cannot make `{}`", path), errno);
     TemporaryFile file(path);
-    std::FILE* stream = ::fdopen(fd, "w");
-    const bool written = std::fwrite(content.data(), 1, content.size(), stream) == content.size();
-    if (std::fclose(stream) != 0 || !written) return fail_errno(fmt::format("cannot write `{}`", path), errno);
+    int error = write_all(fd, content);
+    if (::close(fd) != 0 && error == 0) error = errno;
+    if (error != 0) return fail_errno(fmt::format("cannot write `{}`", path), error);
     return file;
   }
   TemporaryFile(TemporaryFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
@@ -80,7 +81,7 @@ int graph_command(const Invocation& invocation) {
     report(session, text.error());
     return exit_environment;
   }
-  std::fwrite(text->data(), 1, text->size(), stdout);
+  write_out(*text);
   return exit_done;
 }
 

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "engine/first_pipeline.hpp"
 #include "schemas/json.hpp"
 #include "schemas/utf8.hpp"
@@ -68,7 +68,7 @@ void print_json(const FirstPipeline& first) {
   document.set("found", remarks_json(first.found));
   document.set("left_out", remarks_json(first.left_out));
   document.set("next", "trilock check");
-  fmt::print("{}\n", write_json(Json(std::move(document)), 2));
+  print_out("{}\n", write_json(Json(std::move(document)), 2));
 }
 
 void print_remarks(std::string_view title, const std::vector<DraftRemark>& remarks) {
@@ -77,24 +77,24 @@ void print_remarks(std::string_view title, const std::vector<DraftRemark>& remar
   for (const DraftRemark& remark : remarks)
     if (const std::size_t length = count_code_points(escape_controls(remark.path)); length <= 40)
       width = std::max(width, length);
-  fmt::print("{}\n", title);
+  print_out("{}\n", title);
   for (const DraftRemark& remark : remarks) {
     const std::string path = escape_controls(remark.path);
     const std::size_t length = count_code_points(path);
-    fmt::print("  {}{}  {}\n", path, std::string(length < width ? width - length : 0, ' '),
-               escape_controls(remark.text));
+    print_out("  {}{}  {}\n", path, std::string(length < width ? width - length : 0, ' '),
+              escape_controls(remark.text));
   }
 }
 
 void print_text(const FirstPipeline& first) {
-  if (first.found.empty()) fmt::print("found nothing that trilock knows how to build\n");
+  if (first.found.empty()) print_out("found nothing that trilock knows how to build\n");
   print_remarks("found:", first.found);
   print_remarks("left out:", first.left_out);
   std::string counts = fmt::format("{} node{}", first.nodes.size(), first.nodes.size() == 1 ? "" : "s");
   if (!first.switched_off.empty()) counts += fmt::format(", {} more switched off", first.switched_off.size());
-  fmt::print("wrote {}: {}\n", file, counts);
-  for (const std::string& label : first.nodes) fmt::print("  {}\n", label);
-  fmt::print("next: read it, then `trilock check` and `trilock run{}`\n", first.nodes.empty() ? "" : " --dry-run");
+  print_out("wrote {}: {}\n", file, counts);
+  for (const std::string& label : first.nodes) print_out("  {}\n", label);
+  print_out("next: read it, then `trilock check` and `trilock run{}`\n", first.nodes.empty() ? "" : " --dry-run");
 }
 
 int refuse(const Invocation& invocation, Error error, int code) {
@@ -114,17 +114,17 @@ int init_command(const Invocation& invocation) {
   std::string warning;
   const Result<std::unique_ptr<Workspace>> workspace = Workspace::open(*cwd, Workspace::State::use, warning);
   if (!workspace) return refuse(invocation, workspace.error(), exit_environment);
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  if (!warning.empty()) print_err("warning: {}\n", warning);
   const FirstPipeline first = draft_pipeline(**workspace);
   if (const Status written = write_new(path, first.text); !written)
     return refuse(invocation, written.error(),
                   written.error().kind == ErrorKind::invalid ? exit_usage : exit_environment);
   const std::string above = *cwd == "/" ? std::string() : find_workspace(cwd->substr(0, cwd->rfind('/')));
   if (!above.empty())
-    fmt::print(stderr,
-               "warning: `{}` has a pipeline too; commands in this folder use the new one\n  = help: remove it if this "
-               "folder belongs to that pipeline\n",
-               above);
+    print_err(
+        "warning: `{}` has a pipeline too; commands in this folder use the new one\n  = help: remove it if this "
+        "folder belongs to that pipeline\n",
+        above);
   if (invocation.json)
     print_json(first);
   else

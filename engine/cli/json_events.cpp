@@ -1,7 +1,6 @@
 #include "engine/cli/json_events.hpp"
 
-#include <cstdio>
-
+#include "engine/cli/standard_output.hpp"
 #include "schemas/utf8.hpp"
 
 namespace trilock::cli {
@@ -105,8 +104,8 @@ JsonObject run_finished_event(const RunSummary& summary) {
 
 void print_event(JsonObject event) {
   const std::string line = write_json(Json(std::move(event))) + "\n";
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fflush(stdout);
+  write_out(line);
+  flush_out();
 }
 
 void JsonEvents::print(JsonObject event) {

@@ -1,13 +1,14 @@
 // The way through trilock, top to bottom: the command line names a command; a command opens the workspace, reads the
 // pipeline (schemas), plans its nodes (rules), links them (engine/graph), decides and runs (engine/run), and reports.
-#include <fmt/format.h>
-
-#include <cstdio>
-
+#include "engine/cli/own_process.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 
-int main(int argc, char** argv) {
-  using namespace trilock::cli;
+namespace {
+
+using namespace trilock::cli;
+
+int run(int argc, char** argv) {
   std::optional<ChangeNotice> changes = take_over();
   auto invocation = parse_command_line(argc, argv);
   if (!invocation) {
@@ -18,7 +19,7 @@ int main(int argc, char** argv) {
   invocation->changes = std::move(changes);
   switch (invocation->command) {
     case Command::help:
-      std::fputs(invocation->help_text.c_str(), stdout);
+      write_out(invocation->help_text);
       return exit_done;
     case Command::run:
       return run_command(*invocation);
@@ -50,4 +51,11 @@ int main(int argc, char** argv) {
       return complete_command(*invocation);
   }
   return exit_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  prepare_process();
+  return end_output(run(argc, argv));
 }

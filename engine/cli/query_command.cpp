@@ -1,8 +1,7 @@
+#include "engine/cli/standard_output.hpp"
 #include "engine/query.hpp"
 
 #include <fmt/format.h>
-
-#include <cstdio>
 
 #include "engine/cli/documents.hpp"
 #include "engine/cli/graph_formats.hpp"
@@ -26,9 +25,9 @@ int query_command(const Invocation& invocation) {
     return end_without_result(invocation, session, exit_usage);
   }
 
-  if (!answer.note.empty()) fmt::print(stderr, "note: {}\n", answer.note);
+  if (!answer.note.empty()) print_err("note: {}\n", answer.note);
   if (!invocation.json) {
-    for (const NodeId id : answer.nodes) fmt::print("{}\n", graph.node(id).label);
+    for (const NodeId id : answer.nodes) print_out("{}\n", graph.node(id).label);
     return exit_done;
   }
   JsonArray nodes;

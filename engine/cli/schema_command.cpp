@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "rules/rule.hpp"
 #include "schemas/editor_schema.hpp"
 #include "schemas/json.hpp"
@@ -9,7 +10,7 @@
 namespace trilock::cli {
 
 int schema_command(const Invocation&) {
-  fmt::print("{}\n", write_json(editor_schema(rule_keys()), 2));
+  print_out("{}\n", write_json(editor_schema(rule_keys()), 2));
   return exit_done;
 }
 

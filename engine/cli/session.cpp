@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <climits>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <initializer_list>
@@ -12,6 +11,7 @@
 #include "engine/cli/documents.hpp"
 #include "engine/cli/github_log.hpp"
 #include "engine/cli/json_events.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "rules/rule.hpp"
 #include "schemas/config.hpp"
 #include "schemas/json.hpp"
@@ -96,18 +96,18 @@ Result<std::string> working_directory(const Invocation& invocation) {
 }
 
 void report(Session& session, Error error) {
-  fmt::print(stderr, "error: {}\n", error.message);
-  if (!error.help.empty()) fmt::print(stderr, "  = help: {}\n", error.help);
+  print_err("error: {}\n", error.message);
+  if (!error.help.empty()) print_err("  = help: {}\n", error.help);
   session.errors.push_back(std::move(error));
 }
 
 void print_diagnostics(const Session& session) {
   bool first = true;
   for (const Diagnostic& diagnostic : session.diagnostics.all()) {
-    if (!first) std::fputc('\n', stderr);
+    if (!first) write_err("\n");
     first = false;
     const std::string text = render(diagnostic, session.sources);
-    std::fwrite(text.data(), 1, text.size(), stderr);
+    write_err(text);
   }
 }
 
@@ -116,7 +116,7 @@ void print_annotations(const Session& session) {
   if (!in_github_actions(environment)) return;
   const std::string text =
       diagnostic_annotations(session.diagnostics, session.sources, environment, session.workspace->root());
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  write_out(text);
 }
 
 int open_workspace(const Invocation& invocation, Workspace::State state, Session& session, Workspace::Recall recall) {
@@ -137,7 +137,7 @@ int open_workspace(const Invocation& invocation, Workspace::State state, Session
     report(session, workspace.error());
     return exit_environment;
   }
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  if (!warning.empty()) print_err("warning: {}\n", warning);
   session.workspace = std::move(*workspace);
   return exit_done;
 }

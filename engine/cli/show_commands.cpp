@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "engine/cli/documents.hpp"
 #include "engine/cli/graph_formats.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "rules/rule.hpp"
 
 namespace trilock::cli {
@@ -21,7 +21,7 @@ int check_command(const Invocation& invocation) {
   print_annotations(session);
   if (loaded == 0) {
     const std::size_t count = session.planned.graph.size();
-    fmt::print("{}: {} {}, no errors\n", session.pipeline_path, count, count == 1 ? "node" : "nodes");
+    print_out("{}: {} {}, no errors\n", session.pipeline_path, count, count == 1 ? "node" : "nodes");
   }
   return loaded;
 }
@@ -50,7 +50,7 @@ int list_command(const Invocation& invocation) {
     std::string line = fmt::format("{:<{}}  {:<{}}  {}", node.label, label_width, registry()[node.rule]->name(),
                                    rule_width, node.description);
     line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
+    print_out("{}\n", line);
   }
   return exit_done;
 }

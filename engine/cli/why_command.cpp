@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "cache/output_check.hpp"
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "engine/cli/terminal_text.hpp"
 #include "schemas/json.hpp"
 #include "schemas/utf8.hpp"
@@ -108,7 +108,7 @@ class Page {
     if (terminal) columns_ = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
   }
 
-  void heading(std::string_view text) const { fmt::print("\n{}\n", paint(text, "1")); }
+  void heading(std::string_view text) const { print_out("\n{}\n", paint(text, "1")); }
 
   // On a terminal cut to its width; elsewhere whole, since a program may read it.
   void line(std::string_view name, std::string_view value, std::string_view code = {}) const {
@@ -121,7 +121,7 @@ class Page {
       cut = "…";
     }
     const std::size_t split = std::min(name_end, text.size());
-    fmt::print("  {}{}{}\n", paint(text.substr(0, split), code), paint(text.substr(split), "2"), cut);
+    print_out("  {}{}{}\n", paint(text.substr(0, split), code), paint(text.substr(split), "2"), cut);
   }
 
   [[nodiscard]] std::string paint(std::string_view text, std::string_view code) const {
@@ -176,9 +176,9 @@ void print_text(const Forecast& forecast, const std::vector<OutputChange>& outpu
   const Node& node = session.planned.graph.node(forecast.id);
   const Decision& decision = forecast.decision;
   const std::string_view code = decision.next == Next::nothing ? "32" : decision.next == Next::fail ? "31" : "33";
-  fmt::print("{}: {}\n", page.paint(node.label, "1"), page.paint(reason_of(forecast), code));
+  print_out("{}: {}\n", page.paint(node.label, "1"), page.paint(reason_of(forecast), code));
   if (!forecast.after.empty())
-    fmt::print("{} would run before it; what is shown here takes its last result\n", forecast.after);
+    print_out("{} would run before it; what is shown here takes its last result\n", forecast.after);
   if (!decision.changes.empty() || !outputs.empty()) {
     page.heading("changed since the last successful run:");
     for (const FieldChange& change : decision.changes) page.line(describe(change), "", "33");
