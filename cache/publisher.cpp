@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "cache/remote_api/messages.hpp"
+#include "cache/thread_start.hpp"
 
 namespace trilock {
 namespace {
@@ -21,7 +22,8 @@ struct Item {
   std::uint64_t weight = 0;  // in bytes: on disk in the local lane, in memory in the shared one
 };
 
-// A queue with a thread that takes batches from it. The thread is started by the first item.
+// A queue with a thread that takes batches from it. The thread is started by the first item; where it is refused, those
+// who push do the work.
 class Lane {
  public:
   using Work = std::function<void(std::vector<Item>)>;
@@ -39,11 +41,13 @@ class Lane {
   }
 
   void push(Item item) {
-    const std::lock_guard lock(lock_);
+    std::unique_lock lock(lock_);
     ++added_;
     weight_ += item.weight;
     items_.push_back(std::move(item));
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    if (!thread_.joinable() && !has_no_thread_) thread_ = start_thread([this] { run(); });
+    has_no_thread_ = !thread_.joinable();
+    if (has_no_thread_) return work_off(lock);
     if (items_.size() == 1 || weight_ >= batch_weight_) wake_.notify_one();
   }
 
@@ -83,18 +87,29 @@ class Lane {
       wake_.wait(lock, [this] { return stopping_ || !items_.empty(); });
       if (items_.empty()) return;
       wake_.wait_for(lock, waits_, [this] { return stopping_ || wanted_ > finished_ || weight_ >= batch_weight_; });
-      std::vector<Item> batch = std::exchange(items_, {});
-      items_.reserve(batch.size());  // the next one will be about as large
-      working_ = std::exchange(weight_, 0);
-      const std::size_t count = batch.size();
       waits_ = std::min(2 * waits_, delay_);
-      lock.unlock();
-      work_(std::move(batch));
-      lock.lock();
-      working_ = 0;
-      finished_ += count;
-      settled_.notify_all();
+      work_on_batch(lock);
     }
+  }
+
+  // Where a thread is refused: one of those that bring something takes what all bring meanwhile.
+  void work_off(std::unique_lock<std::mutex>& lock) {
+    if (std::exchange(is_worked_off_, true)) return;
+    while (!items_.empty()) work_on_batch(lock);
+    is_worked_off_ = false;
+  }
+
+  void work_on_batch(std::unique_lock<std::mutex>& lock) {
+    std::vector<Item> batch = std::exchange(items_, {});
+    items_.reserve(batch.size());  // the next one will be about as large
+    working_ = std::exchange(weight_, 0);
+    const std::size_t count = batch.size();
+    lock.unlock();
+    work_(std::move(batch));
+    lock.lock();
+    working_ = 0;
+    finished_ += count;
+    settled_.notify_all();
   }
 
   const Work work_;
@@ -112,6 +127,8 @@ class Lane {
   std::uint64_t finished_ = 0;
   std::uint64_t wanted_ = 0;  // `finished_` that someone waits for
   bool stopping_ = false;
+  bool has_no_thread_ = false;
+  bool is_worked_off_ = false;
   std::thread thread_;
 };
 

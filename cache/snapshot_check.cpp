@@ -10,11 +10,11 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "cache/file_stat.hpp"
+#include "cache/thread_start.hpp"
 
 namespace trilock {
 namespace {
@@ -37,11 +37,9 @@ class Check {
     const std::uint32_t useful = snapshot_.look_count() / worth_a_thread + 1;
     std::vector<std::thread> others;
     for (unsigned i = 1; i < std::min(threads, useful); ++i) {
-      try {
-        others.emplace_back([this] { work(); });
-      } catch (const std::system_error&) {
-        break;  // no thread to be had: this one does it all
-      }
+      std::thread other = start_thread([this] { work(); });
+      if (!other.joinable()) break;
+      others.push_back(std::move(other));
     }
     if (!snapshot_.has_sum()) hopeless_ = true;
     work();

@@ -17,6 +17,7 @@
 #include "cache/file_system.hpp"
 #include "cache/result_codec.hpp"
 #include "cache/state_tables.hpp"
+#include "cache/thread_start.hpp"
 
 namespace trilock {
 namespace {
@@ -48,6 +49,7 @@ struct StateDb::Impl {
   void queue_row(StateRow row);
   void queued(std::size_t rows);
   void write_batches();
+  void write_batch(std::unique_lock<std::mutex>& lock);
   Status flush();
 
   const std::string path;
@@ -65,6 +67,7 @@ struct StateDb::Impl {
   std::uint64_t wanted = 0;    // `finished` that someone waits for
   std::optional<Error> error;  // the first since the last flush
   bool stopping = false;
+  bool has_no_writer = false;
   std::thread writer;
 };
 
@@ -145,7 +148,9 @@ void StateDb::Impl::queue_row(StateRow row) {
 // With queue_lock held, after that many rows were added.
 void StateDb::Impl::queued(std::size_t rows) {
   recorded += rows;
-  if (!writer.joinable()) writer = std::thread([this] { write_batches(); });
+  // Where a thread is refused, whoever waits for the rows writes them.
+  if (!writer.joinable() && !has_no_writer) writer = start_thread([this] { write_batches(); });
+  has_no_writer = !writer.joinable();
   if (queue.size() == rows || queue.size() >= batch_rows) wake.notify_one();
 }
 
@@ -155,20 +160,25 @@ void StateDb::Impl::write_batches() {
     wake.wait(lock, [this] { return stopping || !queue.empty(); });
     if (queue.empty()) return;
     wake.wait_for(lock, delay, [this] { return stopping || wanted > finished || queue.size() >= batch_rows; });
-    std::vector<StateRow> batch = std::exchange(queue, {});
-    queue.reserve(batch.size());  // the next one will be about as large
-    lock.unlock();
-    const Status status = write([&](StateTables& to) { return to.write(batch); });
-    lock.lock();
-    finished += batch.size();
-    if (!status && !error) error = status.error();
-    settled.notify_all();
+    write_batch(lock);
   }
+}
+
+void StateDb::Impl::write_batch(std::unique_lock<std::mutex>& lock) {
+  std::vector<StateRow> batch = std::exchange(queue, {});
+  queue.reserve(batch.size());  // the next one will be about as large
+  lock.unlock();
+  const Status status = write([&](StateTables& to) { return to.write(batch); });
+  lock.lock();
+  finished += batch.size();
+  if (!status && !error) error = status.error();
+  settled.notify_all();
 }
 
 Status StateDb::Impl::flush() {
   std::unique_lock lock(queue_lock);
   const std::uint64_t all = recorded;
+  if (has_no_writer && !queue.empty()) write_batch(lock);
   if (finished < all) {
     wanted = std::max(wanted, all);
     wake.notify_one();
@@ -189,6 +199,7 @@ StateDb::~StateDb() {
   }
   impl_->wake.notify_one();
   if (impl_->writer.joinable()) impl_->writer.join();
+  if (impl_->has_no_writer) static_cast<void>(impl_->flush());
 }
 
 Result<std::unique_ptr<StateDb>> StateDb::open(const std::string& path, std::string& warning) {

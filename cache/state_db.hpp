@@ -2,7 +2,8 @@
 // the tables are documented in cache/schema.sql, which is compiled in.
 //
 // Thread rule: all functions may be called from any thread at once. `record_*` only queue; one background thread,
-// started by the first of them, writes batches in one transaction each. Reads see what was flushed.
+// started by the first of them, writes batches in one transaction each; where it is refused, `flush` writes. Reads see
+// what was flushed.
 #pragma once
 
 #include <cstdint>

@@ -99,7 +99,10 @@ class Child {
     started_ = Clock::now();
     if (Status started = start(); !started) return std::unexpected(started.error());
     watch();
-    return finish();
+    Result<ProcessResult> result = finish();
+    // What is missing of the output may be what counts.
+    if (fault_ != 0) return fail_errno("cannot read what `" + spec_.executable + "` writes", fault_);
+    return result;
   }
 
  private:
@@ -133,7 +136,10 @@ class Child {
           {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {exit_fd, POLLIN, 0}, {stop_poll_fd(), POLLIN, 0}}};
       const bool watched = pidfd_.open();
       const int ready = ::poll(fds.data(), fds.size(), watched || exited ? next_timeout_ms() : first_timeout_ms());
-      if (ready < 0 && errno != EINTR) break;
+      if (ready < 0 && errno != EINTR) {
+        fault_ = errno;
+        break;
+      }
       take(out_, fds[0].revents, Stream::out, result_.out);
       take(err_, fds[1].revents, Stream::err, result_.err);
       check_limits();
@@ -236,11 +242,19 @@ class Child {
         if (spec_.on_output) spec_.on_output(stream, text);
       }
     }
+    if (count < 0 && errno != EINTR) fault_ = errno;
     if (count == 0 || (count < 0 && errno != EINTR)) fd.reset();
   }
 
   void drain(Fd& fd, Stream stream, std::string& into) {
-    for (pollfd pipe{fd.get(), POLLIN, 0}; fd.open() && ::poll(&pipe, 1, 0) > 0;) take(fd, pipe.revents, stream, into);
+    for (pollfd pipe{fd.get(), POLLIN, 0}; fd.open();) {
+      const int ready = ::poll(&pipe, 1, 0);
+      if (ready == 0) return;
+      if (ready > 0)
+        take(fd, pipe.revents, stream, into);
+      else if (errno != EINTR)
+        return static_cast<void>(fault_ = errno);
+    }
   }
 
   static std::int64_t elapsed_ms(Clock::time_point since) {
@@ -256,6 +270,7 @@ class Child {
   Fd pidfd_;
   int signalled_ = 0;        // 0 not yet, 1 TERM, 2 KILL
   int watched_stop_ = 0;     // the value of `stop` that was acted on
+  int fault_ = 0;            // why its output could not be read to the end
   std::vector<pid_t> told_;  // processes outside the group that had TERM
   Clock::time_point started_;
   Clock::time_point signalled_at_;
@@ -273,9 +288,16 @@ int open_null() {
 class RealProcessRunner final : public ProcessRunner {
  public:
   explicit RealProcessRunner(ProcessRunnerOptions options)
-      : options_(std::move(options)), null_fd_(open_null()), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
+      : options_(std::move(options)),
+        null_fd_(open_null()),
+        null_error_(errno),
+        stop_fd_(::eventfd(0, EFD_CLOEXEC)),
+        stop_error_(errno) {}
 
   Result<ProcessResult> run(const ProcessSpec& spec) override {
+    // Without the second nothing would wake those that wait for a process when they are to stop.
+    if (!null_fd_.open()) return fail_errno("cannot open `/dev/null`", null_error_);
+    if (!stop_fd_.open()) return fail_errno("cannot make a descriptor to stop processes by", stop_error_);
     if (stop_.load(std::memory_order_acquire) != 0)
       return ProcessResult{.end = ProcessEnd::cancelled, .exit_code = 130};
     if (Status ready = before_first(); !ready) return std::unexpected(ready.error());
@@ -321,7 +343,9 @@ class RealProcessRunner final : public ProcessRunner {
 
   ProcessRunnerOptions options_;
   Fd null_fd_;
-  Fd stop_fd_;  // stays readable once a stop was asked for
+  int null_error_;  // why it is not open
+  Fd stop_fd_;      // stays readable once a stop was asked for
+  int stop_error_;  // why it is not open
   std::atomic<int> stop_ = 0;
   std::once_flag first_;
   Status ready_;                            // written once, under first_

@@ -1,4 +1,5 @@
-// Threads for bodies that block: as many as there are jobs, whatever the number of processors. By TBB; a build for
+// Threads for bodies that block: as many as there are jobs, whatever the number of processors; fewer where the system
+// refuses more. By TBB; a build for
 // ThreadSanitizer takes plain threads instead (`-Dtasks=threads`), because Debian's libtbb is not instrumented and
 // every hand-over inside it would look like a race, while suppressing them all would hide ours.
 #pragma once

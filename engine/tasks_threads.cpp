@@ -7,11 +7,18 @@
 #include <utility>
 #include <vector>
 
+#include "cache/thread_start.hpp"
+
 namespace trilock {
 
 struct Tasks::Impl {
   explicit Impl(unsigned jobs) {
-    for (unsigned i = 0; i < jobs; ++i) threads.emplace_back([this] { work(); });
+    for (unsigned i = 0; i < jobs; ++i) {
+      threads.push_back(start_thread([this] { work(); }));
+      if (threads.back().joinable()) continue;
+      threads.pop_back();  // so many it will be; without any, run() does the work
+      break;
+    }
   }
   ~Impl() {
     {
@@ -27,13 +34,22 @@ struct Tasks::Impl {
     for (;;) {
       changed.wait(lock, [this] { return ended || !waiting.empty(); });
       if (waiting.empty()) return;
-      const std::function<void()> task = std::move(waiting.front());
-      waiting.pop_front();
-      lock.unlock();
-      task();
-      lock.lock();
-      if (--unfinished == 0) changed.notify_all();
+      take_one(lock);
     }
+  }
+
+  void work_alone() {
+    std::unique_lock lock(mutex);
+    while (!waiting.empty()) take_one(lock);
+  }
+
+  void take_one(std::unique_lock<std::mutex>& lock) {
+    const std::function<void()> task = std::move(waiting.front());
+    waiting.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+    if (--unfinished == 0) changed.notify_all();
   }
 
   std::mutex mutex;
@@ -49,6 +65,7 @@ Tasks::~Tasks() = default;
 
 void Tasks::run(const std::function<void()>& first) {
   first();
+  if (impl_->threads.empty()) impl_->work_alone();
   std::unique_lock lock(impl_->mutex);
   impl_->changed.wait(lock, [this] { return impl_->unfinished == 0; });
 }

@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 namespace trilock {
 
 std::string find_workspace(const std::string& start) {
   std::string dir = start;
   for (;;) {
-    if (::access((dir + "/trilock.toml").c_str(), F_OK) == 0) return dir.empty() ? "/" : dir;
+    // Where it cannot be told whether there is one, whoever reads it says why.
+    const bool is_there = ::access((dir + "/trilock.toml").c_str(), F_OK) == 0;
+    if (is_there || (errno != ENOENT && errno != ENOTDIR && errno != EACCES)) return dir.empty() ? "/" : dir;
     if (dir.empty() || dir == "/") return {};
     dir.resize(dir.rfind('/'));
   }

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/signals.hpp"
+#include "engine/cli/standard_output.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -33,8 +33,8 @@ void print_text(const AffectedAnswer& answer, const Graph& graph) {
   std::size_t width = 0;
   for (const AffectedNode& node : answer.nodes) width = std::max(width, graph.node(node.id).label.size());
   for (const AffectedNode& node : answer.nodes)
-    fmt::print("{:<{}}  {}\n", graph.node(node.id).label, width, node.reason);
-  std::fflush(stdout);
+    print_out("{:<{}}  {}\n", graph.node(node.id).label, width, node.reason);
+  flush_out();
 }
 
 void print_json(const AffectedAnswer& answer, const Graph& graph, const Revision& revision, const std::string& since) {
@@ -65,7 +65,11 @@ int affected_command(const Invocation& invocation) {
   std::vector<NodeId> selected;
   if (const int code = prepare(invocation, session, selected); code != 0) return code;
   Workspace& workspace = *session.workspace;
-  const SignalWatch signals(workspace.runner());
+  const Result<std::unique_ptr<SignalWatch>> signals = SignalWatch::start(workspace.runner());
+  if (!signals) {
+    report(session, signals.error());
+    return end_without_result(invocation, session, exit_environment);
+  }
 
   const Result<std::unique_ptr<Revision>> revision = Revision::open(
       {workspace.disk(), workspace.runner(), workspace.environment()}, workspace.root(), invocation.since);
@@ -74,18 +78,16 @@ int affected_command(const Invocation& invocation) {
     return end_without_result(invocation, session, exit_code_of(revision.error()));
   }
   AffectedAnswer answer = find_affected(workspace, session.planned, session.load_options, **revision);
-  if (signals.requested()) return exit_interrupted;
+  if ((*signals)->requested()) return exit_interrupted;
   std::erase_if(answer.nodes, [&](const AffectedNode& node) { return !std::ranges::binary_search(selected, node.id); });
 
-  for (const std::string& warning : answer.warnings) fmt::print(stderr, "warning: {}\n", warning);
+  for (const std::string& warning : answer.warnings) print_err("warning: {}\n", warning);
   if (invocation.json)
     print_json(answer, session.planned.graph, **revision, invocation.since);
   else
     print_text(answer, session.planned.graph);
-  for (const std::string& label : answer.removed)
-    fmt::print(stderr, "note: {} is only in `{}`\n", label, invocation.since);
-  if (answer.nodes.empty() && !invocation.json)
-    fmt::print(stderr, "note: no node is affected since `{}`\n", invocation.since);
+  for (const std::string& label : answer.removed) print_err("note: {} is only in `{}`\n", label, invocation.since);
+  if (answer.nodes.empty() && !invocation.json) print_err("note: no node is affected since `{}`\n", invocation.since);
   return exit_done;
 }
 

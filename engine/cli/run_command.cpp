@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <optional>
 #include <thread>
 
+#include "cache/thread_start.hpp"
 #include "engine/cli/bare_output.hpp"
 #include "engine/cli/console.hpp"
 #include "engine/cli/github_log.hpp"
@@ -19,6 +19,7 @@
 #include "engine/cli/session.hpp"
 #include "engine/cli/signals.hpp"
 #include "engine/cli/snapshot_writer.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/workspace_lock.hpp"
 
@@ -150,8 +151,7 @@ int take_lock(const Invocation& invocation, Session& session, const StopSignal& 
       report(session, {ErrorKind::io, fmt::format("this workspace is in use by {}", describe(holder)), {}});
       return WorkspaceLock::Answer::give_up;
     }
-    fmt::print(stderr, "waiting for {}\n", describe(holder));
-    std::fflush(stderr);
+    print_err("waiting for {}\n", describe(holder));
     return WorkspaceLock::Answer::wait;
   };
   Result<std::unique_ptr<WorkspaceLock>> taken =
@@ -172,7 +172,7 @@ void clear(Session& session, RunOptions& options) {
   Workspace& workspace = *session.workspace;
   const std::vector<std::string> said =
       clear_leftovers(*workspace.journal(), workspace.disk(), workspace.state_dir() + "/tmp", options.unfinished);
-  for (const std::string& text : said) fmt::print(stderr, "warning: {}\n", text);
+  for (const std::string& text : said) print_err("warning: {}\n", text);
 }
 
 // Drafts the snapshot of a run while what that made is being published.
@@ -235,7 +235,12 @@ int run_in_session(const Invocation& invocation, Session& session, Held& held) {
   const auto recall = invocation.changes && !invocation.dry_run ? Workspace::Recall::some : Workspace::Recall::all;
   if (const int code = open_workspace(invocation, state, session, recall); code != 0)
     return end_without_result(invocation, session, code);
-  const SignalWatch signals(session.workspace->runner());
+  const Result<std::unique_ptr<SignalWatch>> watch = SignalWatch::start(session.workspace->runner());
+  if (!watch) {
+    report(session, watch.error());
+    return end_without_result(invocation, session, exit_environment);
+  }
+  const SignalWatch& signals = **watch;
   RunOptions options{.jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),
                      .keep_going = invocation.keep_going,
                      .force = invocation.force,
@@ -270,9 +275,12 @@ int run_command(const Invocation& invocation) {
   const int code = run_in_session(invocation, *session, held);
   // While the state database is closed, which waits for the disk.
   std::thread graph;
-  if (held.snapshot) graph = std::thread([&] { write_graph(*held.snapshot); });
+  if (held.snapshot) graph = start_thread([&] { write_graph(*held.snapshot); });
   if (session->workspace) session->workspace->close();
-  if (graph.joinable()) graph.join();
+  if (graph.joinable())
+    graph.join();
+  else if (held.snapshot)
+    write_graph(*held.snapshot);
   if (held.snapshot) publish(*std::move(held.snapshot));
   if (held.looks) publish_run_looks(*std::move(held.looks));
   leave_to_the_kernel(std::move(session));

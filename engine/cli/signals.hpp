@@ -2,10 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <thread>
 
 #include "engine/process.hpp"
 #include "engine/run.hpp"
+#include "schemas/result.hpp"
 
 namespace trilock::cli {
 
@@ -13,14 +15,17 @@ namespace trilock::cli {
 // other thread, since threads inherit which signals are blocked.
 class SignalWatch final : public StopSignal {
  public:
-  explicit SignalWatch(ProcessRunner& runner);
+  // An error where the system refuses a thread or a descriptor; signals are as they were then.
+  [[nodiscard]] static Result<std::unique_ptr<SignalWatch>> start(ProcessRunner& runner);
   ~SignalWatch() override;
   [[nodiscard]] bool requested() const override { return count_.load(std::memory_order_relaxed) > 0; }
 
  private:
+  explicit SignalWatch(ProcessRunner& runner) : runner_(runner) {}
   void watch();
   ProcessRunner& runner_;
   std::atomic<int> count_ = 0;
+  std::atomic<bool> ended_ = false;
   int signal_fd_ = -1;
   int end_fd_ = -1;
   std::thread thread_;

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
-#include <cstdio>
+#include <utility>
 
 #include "engine/cli/session.hpp"
 #include "engine/cli/snapshot_writer.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "engine/cli/watch_text.hpp"
 #include "engine/cli/watched_child.hpp"
 #include "engine/watch/server.hpp"
@@ -27,16 +29,20 @@ using Clock = Watcher::Clock;
 // Blocked and read from a file, so that none can come between a look and a wait.
 class Signals {
  public:
-  Signals() {
+  static Result<Signals> open() {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, signal);
+    const int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) return fail_errno("cannot watch for signals", errno);
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
-    fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return Signals(fd);
   }
-  ~Signals() { ::close(fd_); }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
+  ~Signals() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Signals(Signals&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Signals& operator=(Signals&&) = delete;
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] int next() const {  // 0: none
     signalfd_siginfo info{};
@@ -44,17 +50,19 @@ class Signals {
   }
 
  private:
+  explicit Signals(int fd) : fd_(fd) {}
   int fd_ = -1;
 };
 
 class Watch {
  public:
-  Watch(const Invocation& invocation, Session& session, std::string root, std::string state_dir,
+  Watch(const Invocation& invocation, Session& session, std::string root, std::string state_dir, Signals signals,
         std::unique_ptr<Watcher> watcher)
       : invocation_(invocation),
         session_(session),
         root_(std::move(root)),
         state_dir_(std::move(state_dir)),
+        signals_(std::move(signals)),
         watcher_(std::move(watcher)),
         server_(watch_socket(state_dir_)) {}
 
@@ -133,12 +141,12 @@ class Watch {
 
   void say(const std::string& text) const {
     if (invocation_.json) return;
-    fmt::print("{}\n", text);
-    std::fflush(stdout);
+    print_out("{}\n", text);
+    flush_out();
   }
 
   static void warn(const std::string& text, const std::string& help) {
-    fmt::print(stderr, "warning: {}\n  = help: {}\n", text, help);
+    print_err("warning: {}\n  = help: {}\n", text, help);
   }
 
   static constexpr unsigned runs_in_vain_for_warning = 3;
@@ -195,11 +203,12 @@ int watch_command(const Invocation& invocation) {
                                                             .pipeline = root + "/" + session.pipeline_path,
                                                             .directory = working_directory(invocation).value_or(""),
                                                             .words = plain_words(invocation)});
-  if (!watcher) {
-    report(session, watcher.error());
+  Result<Signals> signals = Signals::open();
+  if (!watcher || !signals) {
+    report(session, watcher ? signals.error() : watcher.error());
     return end_without_result(invocation, session, exit_environment);
   }
-  return Watch(invocation, session, root, state_dir, std::move(*watcher)).run();
+  return Watch(invocation, session, root, state_dir, std::move(*signals), std::move(*watcher)).run();
 }
 
 }  // namespace trilock::cli
