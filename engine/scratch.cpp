@@ -20,6 +20,54 @@ Status clear(Disk& disk, const std::string& output) {
   return left && left->empty() ? Status() : removed;
 }
 
+Status copy_entry(Disk& disk, const std::string& from, const std::string& to);
+
+Status copy_directory(Disk& disk, const std::string& from, const std::string& to, const FileStat& stat) {
+  const Result<std::vector<DirEntry>> names = disk.list(from);
+  if (!names) return std::unexpected(names.error());
+  // Writable while it is filled.
+  if (Status made = disk.make_directories(to, private_mode); !made) return made;
+  for (const DirEntry& entry : *names)
+    if (Status copied = copy_entry(disk, from + "/" + entry.name, to + "/" + entry.name); !copied) return copied;
+  return disk.set_mode(to, stat.mode);
+}
+
+Status copy_entry(Disk& disk, const std::string& from, const std::string& to) {
+  const Result<FileStat> stat = disk.stat(from);
+  if (!stat) return std::unexpected(stat.error());
+  Status copied;
+  switch (stat->type) {
+    case FileType::file:
+      copied = disk.copy(from, to, stat->mode);
+      break;
+    case FileType::directory:
+      copied = copy_directory(disk, from, to, *stat);
+      break;
+    case FileType::symlink: {
+      const Result<std::string> target = disk.read_link(from);
+      copied = target ? disk.make_symlink(*target, to) : std::unexpected(target.error());
+      break;
+    }
+    case FileType::other:
+      return fail(ErrorKind::invalid,
+                  fmt::format("cannot move `{}`: it is a device, socket or fifo on another file system", from));
+  }
+  return copied ? disk.set_mtime(to, stat->mtime_ns) : copied;
+}
+
+// A directory that may not be written to can only be renamed within its parent, since `..` in it changes.
+Status rename_entry(Disk& disk, const std::string& from, const std::string& to) {
+  Status renamed = disk.rename(from, to);
+  if (renamed || renamed.error().kind != ErrorKind::io) return renamed;
+  constexpr std::uint32_t owner_writes = 0200;
+  const Result<FileStat> stat = disk.stat(from);
+  if (!stat || stat->type != FileType::directory || (stat->mode & owner_writes) != 0) return renamed;
+  if (!disk.set_mode(from, stat->mode | owner_writes)) return renamed;
+  renamed = disk.rename(from, to);
+  static_cast<void>(disk.set_mode(renamed ? to : from, stat->mode));
+  return renamed;
+}
+
 }  // namespace
 
 Scratch::~Scratch() {
@@ -73,14 +121,12 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
         .output = tree_.absolute(output.path), .kept = fmt::format("{}.old-{}", dir_, aside_.size()), .existed = false};
     if (disk.stat(aside.output)) {
       Status moved = disk.rename(aside.output, aside.kept);
-      if (!moved && moved.error().kind == ErrorKind::not_found) {
+      if (!moved) {
         if (Status done = disk.make_directories(std::string(parent_path(dir_)), private_mode); !done) return done;
-        moved = disk.rename(aside.output, aside.kept);
+        moved = move_entry(disk, aside.output, aside.kept);
       }
-      aside.existed = moved.has_value();
-      // One that cannot be moved (it is a mount point) goes at once: what is left of it would mix with what is new.
-      if (!aside.existed)
-        if (Status cleared = clear(disk, aside.output); !cleared) return cleared;
+      if (!moved) return moved;
+      aside.existed = true;
     } else {
       if (Status done = disk.make_directories(std::string(parent_path(aside.output))); !done) return done;
     }
@@ -90,16 +136,60 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
   return {};
 }
 
+std::string Scratch::kept(std::string_view path) const {
+  const std::string absolute = tree_.absolute(std::string(path));
+  for (const Aside& aside : aside_)
+    if (aside.existed && is_at_or_below(absolute, aside.output))
+      return aside.kept + absolute.substr(aside.output.size());
+  return {};
+}
+
 Status Scratch::bring_back() {
   Disk& disk = tree_.disk();
+  Status first;
   for (const Aside& aside : aside_) {
-    if (Status removed = disk.remove(aside.output); !removed) return removed;
-    if (!aside.existed) continue;
-    if (Status done = disk.rename(aside.kept, aside.output); !done) return done;
+    Status back = clear(disk, aside.output);
+    if (back && aside.existed) back = move_entry_back(disk, aside.kept, aside.output);
+    tree_.forget(aside.output.substr(tree_.root().size() + 1));
+    if (back || !first) continue;
+    const std::string where = aside.existed ? fmt::format("; what was there is in `{}`", aside.kept) : std::string();
+    first = fail(back.error().kind, back.error().message + where, back.error().help);
   }
-  for (const Aside& aside : aside_) tree_.forget(aside.output.substr(tree_.root().size() + 1));
-  aside_.clear();
-  return {};
+  aside_.clear();  // what did not come back stays where it is
+  return first;
+}
+
+Status move_entry(Disk& disk, const std::string& from, const std::string& to) {
+  const Status renamed = rename_entry(disk, from, to);
+  if (renamed || renamed.error().kind != ErrorKind::io) return renamed;
+  if (Status copied = copy_entry(disk, from, to); !copied) {
+    static_cast<void>(disk.remove(to));
+    return copied;
+  }
+  Status cleared = clear(disk, from);
+  if (cleared) return {};
+  // Some of it may be gone; the copy has all of it.
+  static_cast<void>(move_entry_back(disk, to, from));
+  return cleared;
+}
+
+Status move_entry_back(Disk& disk, const std::string& kept, const std::string& to) {
+  const Status renamed = rename_entry(disk, kept, to);
+  if (renamed || renamed.error().kind != ErrorKind::io) return renamed;
+  const Result<FileStat> there = disk.stat(to);
+  const Result<FileStat> stat = disk.stat(kept);
+  if (there && stat && there->type == FileType::directory && stat->type == FileType::directory) {
+    const Result<std::vector<DirEntry>> names = disk.list(kept);
+    if (!names) return std::unexpected(names.error());
+    for (const DirEntry& entry : *names) {
+      const std::string back = to + "/" + entry.name;
+      if (Status removed = disk.remove(back); !removed) return removed;
+      if (Status moved = move_entry_back(disk, kept + "/" + entry.name, back); !moved) return moved;
+    }
+  } else if (Status copied = copy_entry(disk, kept, to); !copied) {
+    return copied;
+  }
+  return disk.remove(kept);
 }
 
 }  // namespace trilock

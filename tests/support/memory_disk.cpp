@@ -187,6 +187,12 @@ void MemoryDisk::put_fifo(const std::string& path) {
   if (make_parents(path, resolved) == 0) create(resolved.path, FileType::other, 0644);
 }
 
+void MemoryDisk::put_mount(const std::string& path) {
+  put_directory(path);
+  const std::lock_guard lock(mutex_);
+  mounts_.insert(path);
+}
+
 void MemoryDisk::erase(const std::string& path) {
   const std::lock_guard lock(mutex_);
   const Resolved resolved = resolve(path, Last::kept);
@@ -485,8 +491,18 @@ int MemoryDisk::move_tree(const std::string& from, const std::string& to) {
 Status MemoryDisk::rename(const std::string& from, const std::string& to) {
   const std::lock_guard lock(mutex_);
   int error = begin_write();
+  if (error == 0 && (mounts_.contains(from) || mounts_.contains(to))) error = EBUSY;
+  if (error == 0 && mount_of(from) != mount_of(to)) error = EXDEV;
   if (error == 0) error = move_tree(from, to);
   return as_status(cannot("rename", from) + " to `" + to + "`", error);
+}
+
+// The innermost mount point that holds the path; "" for the root.
+std::string_view MemoryDisk::mount_of(std::string_view path) const {
+  std::string_view innermost;
+  for (const std::string& mount : mounts_)
+    if (path.starts_with(mount) && path.size() > mount.size() && path[mount.size()] == '/') innermost = mount;
+  return innermost;
 }
 
 Status MemoryDisk::remove(const std::string& path) {
@@ -496,6 +512,10 @@ Status MemoryDisk::remove(const std::string& path) {
   const Resolved resolved = resolve(path, Last::kept);
   if (resolved.error == 0) {
     erase_tree(resolved.path);
+    if (mounts_.contains(resolved.path)) {
+      create(resolved.path, FileType::directory, 0755);
+      return as_status(cannot("remove", path), EBUSY);
+    }
   } else if (resolved.error != ENOENT && resolved.error != ENOTDIR) {
     return as_status(cannot("remove", path), resolved.error);
   }

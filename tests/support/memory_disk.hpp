@@ -31,7 +31,8 @@ class MemoryDisk final : public Disk {
   void put_directory(const std::string& path);
   void put_symlink(const std::string& path, std::string_view target);
   void put_fifo(const std::string& path);
-  void erase(const std::string& path);  // with all below
+  void put_mount(const std::string& path);  // a directory that is a file system of its own
+  void erase(const std::string& path);      // with all below
   [[nodiscard]] bool has(const std::string& path) const;
   [[nodiscard]] std::string content(const std::string& path) const;  // "" when absent
   [[nodiscard]] std::vector<std::string> paths() const;              // all there is, sorted, less "/"
@@ -110,6 +111,7 @@ class MemoryDisk final : public Disk {
   void touch_parent(const std::string& resolved);
   void erase_tree(const std::string& resolved);
   int move_tree(const std::string& from, const std::string& to);
+  [[nodiscard]] std::string_view mount_of(std::string_view path) const;
   int put_file(const std::string& path, std::string_view content, std::uint32_t mode);
   int replace_symlink(const std::string& path, std::string_view target);
   [[nodiscard]] int begin_write();  // counts; 0, or the errno of a fault
@@ -131,6 +133,7 @@ class MemoryDisk final : public Disk {
   std::map<std::string, int> read_faults_;
   std::set<std::uint64_t> unsynced_;  // inodes
   std::set<std::string> locks_;
+  std::set<std::string, std::less<>> mounts_;
   std::function<void(const std::string&)> hook_;
 };
 

@@ -71,16 +71,53 @@ TEST_CASE("scratch: what is brought back takes the place of whatever is there by
   CHECK(scene.below_state().empty());
 }
 
-TEST_CASE("scratch: an output that cannot be moved is cleared") {
+TEST_CASE("scratch: what is on a mount point is copied before it goes, and comes back as it was") {
   Scene scene;
-  scene.disk.put_directory("/w/.trilock/tmp");
-  scene.disk.fail_write(1, EBUSY);
+  scene.disk.put_mount("/w/out/tree");
+  scene.disk.put("/w/out/tree/a/b", "old");
+  scene.disk.put("/w/out/tree/tool", "old", 0755);
+  scene.disk.put_symlink("/w/out/tree/link", "a/b");
   REQUIRE(scene.set_aside({"out/tree"}));
-  CHECK_FALSE(scene.disk.has("/w/out/tree"));
-  CHECK(scene.below_state().empty());
+  CHECK(scene.scratch->kept("out/tree/a/b") == "/w/.trilock/tmp/1-2.old-0/a/b");
+  CHECK(scene.disk.content("/w/.trilock/tmp/1-2.old-0/a/b") == "old");
+  CHECK_FALSE(scene.disk.has("/w/out/tree/a"));
   scene.disk.put("/w/out/tree/c", "half");
   REQUIRE(scene.scratch->bring_back());
-  CHECK_FALSE(scene.disk.has("/w/out/tree"));
+  CHECK(scene.disk.content("/w/out/tree/a/b") == "old");
+  CHECK(scene.disk.stat("/w/out/tree/tool")->mode == 0755);
+  CHECK(scene.disk.read_link("/w/out/tree/link").value() == "a/b");
+  CHECK_FALSE(scene.disk.has("/w/out/tree/c"));
+  scene.scratch.reset();
+  CHECK(scene.below_state().empty());
+}
+
+TEST_CASE("scratch: whichever write fails while a mount point is emptied, all that was on it is still there") {
+  bool done = false;
+  for (std::size_t nth = 1; !done; ++nth) {
+    INFO("write ", nth);
+    Scene scene;
+    scene.disk.put_mount("/w/out/tree");
+    scene.disk.put("/w/out/tree/a/b", "old");
+    scene.disk.put("/w/out/tree/c", "old");
+    scene.disk.fail_write(nth, ENOSPC);
+    done = scene.set_aside({"out/tree"}).has_value();
+    static_cast<void>(scene.scratch->bring_back());
+    scene.scratch.reset();
+    CHECK(scene.disk.content("/w/out/tree/a/b") == "old");
+    CHECK(scene.disk.content("/w/out/tree/c") == "old");
+  }
+}
+
+TEST_CASE("scratch: what does not come back stays where it is, and is named") {
+  Scene scene;
+  REQUIRE(scene.set_aside({"out/file", "out/tree"}));
+  scene.disk.fail_write(2, ENOSPC);  // the first removes what the action left
+  const Status back = scene.scratch->bring_back();
+  REQUIRE_FALSE(back);
+  CHECK(back.error().message.ends_with("; what was there is in `/w/.trilock/tmp/1-2.old-0`"));
+  CHECK(scene.disk.content("/w/out/tree/a/b") == "old");
+  scene.scratch.reset();
+  CHECK(scene.disk.content("/w/.trilock/tmp/1-2.old-0") == "old");
 }
 
 TEST_CASE("scratch: where old outputs cannot go, they stay and the node fails") {
