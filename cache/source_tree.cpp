@@ -27,8 +27,8 @@ Result<std::string> SourceTree::Impl::read(const std::string& path, Read read) {
   return content;
 }
 
-SourceTree::SourceTree(Disk& disk, std::string root)
-    : impl_(std::unique_ptr<Impl>(new Impl{TreeCache(disk, std::move(root))})) {}
+SourceTree::SourceTree(Disk& disk, std::string root, std::string state_dir)
+    : impl_(std::unique_ptr<Impl>(new Impl{TreeCache(disk, std::move(root), std::move(state_dir))})) {}
 SourceTree::~SourceTree() = default;
 
 Disk& SourceTree::disk() const {

@@ -35,7 +35,8 @@ struct FileDigest {
 
 class SourceTree {
  public:
-  SourceTree(Disk& disk, std::string root);
+  // Below `.trilock`, a name that has the same meaning in every workspace, lies `state_dir`; "" for `.trilock` itself.
+  SourceTree(Disk& disk, std::string root, std::string state_dir = {});
   ~SourceTree();
 
   [[nodiscard]] Disk& disk() const;

@@ -4,6 +4,7 @@
 #include "cache/state_db.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "cache/file_system.hpp"
+#include "cache/own_file.hpp"
 #include "cache/result_codec.hpp"
 #include "cache/state_tables.hpp"
 #include "cache/thread_start.hpp"
@@ -29,6 +31,7 @@ constexpr std::chrono::milliseconds batch_delay{1000};
 // Those of a short run come sooner, while its nodes wait for their processes; its end has less left to do.
 constexpr std::chrono::milliseconds first_batch_delay = batch_delay / 16;
 constexpr std::string_view in_memory = ":memory:";
+constexpr std::array<std::string_view, 4> sqlite_suffixes = {"", "-wal", "-shm", "-journal"};
 
 Error in_context(std::string_view path, const Error& error) {
   return {error.kind, fmt::format("state database `{}`: {}", path, error.message), error.help};
@@ -41,6 +44,7 @@ struct StateDb::Impl {
 
   Status open_tables();
   Status open_existing();
+  Status take_own_files() const;
   Status set_aside(std::string_view reason);
   template <class Rows, class Query>
   Result<Rows> read(Query query);
@@ -78,10 +82,24 @@ Status StateDb::Impl::open_tables() {
   if (path != in_memory) {
     std::error_code ignored;  // SQLite says what is wrong when the directory is not there
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+    if (Status own = take_own_files(); !own) return own;
   }
   Result<std::unique_ptr<StateTables>> opened = StateTables::open(path);
   if (!opened) return std::unexpected(opened.error());
   tables = std::move(*opened);
+  return {};
+}
+
+// SQLite would wait for a fifo, follow a link of the log's name, and give its files the mode that the umask leaves. It
+// makes the others with the mode of the first. What is not ours is as useless as what is damaged.
+Status StateDb::Impl::take_own_files() const {
+  for (const std::string_view suffix : sqlite_suffixes) {
+    const OwnUse use = suffix.empty() ? OwnUse::change : OwnUse::read;
+    const Result<Descriptor> file = open_own_file(path + std::string(suffix), use);
+    if (file || file.error().kind == ErrorKind::not_found) continue;
+    const ErrorKind kind = file.error().kind == ErrorKind::invalid ? ErrorKind::corrupt : file.error().kind;
+    return fail(kind, file.error().message);
+  }
   return {};
 }
 
@@ -98,14 +116,14 @@ Status StateDb::Impl::set_aside(std::string_view reason) {
   if (path == in_memory) return {};
   const std::string broken = path + ".broken";
   std::error_code code;
+  std::filesystem::remove_all(broken, code);
   std::filesystem::rename(path, broken, code);
   if (code && code != std::errc::no_such_file_or_directory) {
     return fail_errno(fmt::format("cannot set `{}` aside", path), code.value());
   }
-  std::filesystem::remove(broken + "-wal", code);
+  std::filesystem::remove_all(broken + "-wal", code);
   std::filesystem::rename(path + "-wal", broken + "-wal", code);
-  std::filesystem::remove(path + "-wal", code);
-  std::filesystem::remove(path + "-shm", code);
+  for (const std::string_view suffix : sqlite_suffixes) std::filesystem::remove_all(path + std::string(suffix), code);
   warning =
       fmt::format("the state database `{}` cannot be used ({}) and has been set aside; nodes will be looked at afresh",
                   path, reason);
@@ -213,7 +231,7 @@ Result<std::unique_ptr<StateDb>> StateDb::open(const std::string& path, std::str
     }
   }
   std::error_code code;
-  if (path == in_memory || std::filesystem::exists(path, code)) {
+  if (path == in_memory || std::filesystem::exists(std::filesystem::symlink_status(path, code))) {
     const Status status = impl->open_existing();
     if (!status) return std::unexpected(in_context(path, status.error()));
   }

@@ -122,7 +122,8 @@ TreeCache::Directory& TreeCache::Shard::directory(std::string_view path) {
   return found != directories.end() ? found->second : directories[std::string(path)];
 }
 
-TreeCache::TreeCache(Disk& disk, std::string root) : disk_(disk), root_(std::move(root)) {
+TreeCache::TreeCache(Disk& disk, std::string root, std::string state_dir)
+    : disk_(disk), root_(std::move(root)), state_dir_(std::move(state_dir)) {
   while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
 }
 
@@ -133,6 +134,9 @@ std::uint32_t TreeCache::set_asker(std::uint32_t asker) {
 std::string TreeCache::absolute(std::string_view path) const {
   if (path.starts_with('/')) return std::string(path);
   if (path.empty()) return root_;
+  constexpr std::string_view state = ".trilock";
+  if (path.starts_with(state) && !state_dir_.empty() && (path.size() == state.size() || path[state.size()] == '/'))
+    return state_dir_ + std::string(path.substr(state.size()));
   std::string result = root_;
   if (result != "/") result += '/';
   return result.append(path);

@@ -24,7 +24,7 @@ namespace trilock {
 
 class TreeCache {
  public:
-  TreeCache(Disk& disk, std::string root);
+  TreeCache(Disk& disk, std::string root, std::string state_dir);
 
   [[nodiscard]] Disk& disk() const { return disk_; }
   [[nodiscard]] const std::string& root() const { return root_; }
@@ -150,6 +150,7 @@ class TreeCache {
 
   Disk& disk_;
   std::string root_;
+  std::string state_dir_;
   bool accounting_ = false;            // written before anything is looked at
   std::atomic<bool> unknown_ = false;  // something could not be looked at
   std::mutex followed_mutex_;

@@ -243,7 +243,7 @@ AffectedAnswer find_affected(Workspace& workspace, const PlannedPipeline& planne
 
   RevisionDisk disk(workspace.disk(), revision.top(), revision.differences(), outputs_of(workspace, planned.graph));
   RevisionRunner runner(workspace.runner(), revision);
-  Workspace then(workspace.root(), workspace.environment(), disk, workspace.db(), runner);
+  Workspace then(workspace.root(), workspace.place(), workspace.environment(), disk, workspace.db(), runner);
   then.questions().remember(workspace.questions().take_new_answers());
   if (!then.tree().exists(load.path)) {
     answer.warnings.push_back(fmt::format("the revision has no `{}`", load.path));

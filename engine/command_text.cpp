@@ -43,6 +43,9 @@ std::string printable(std::string_view value) {
     } else if (value.starts_with(scratch_marker)) {
       text += "<scratch>";
       value.remove_prefix(scratch_marker.size());
+    } else if (value.starts_with(state_marker)) {
+      text += "<state>";
+      value.remove_prefix(state_marker.size());
     } else {
       text += value.front();
       value.remove_prefix(1);

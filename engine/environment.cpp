@@ -59,6 +59,9 @@ std::string replace_markers(std::string_view text, const MarkerPaths& paths) {
     } else if (text.starts_with(scratch_marker)) {
       result += paths.scratch;
       text.remove_prefix(scratch_marker.size());
+    } else if (text.starts_with(state_marker)) {
+      result += paths.state;
+      text.remove_prefix(state_marker.size());
     } else {
       const std::size_t next = text.find('\x1f', 1);
       result += text.substr(0, next);

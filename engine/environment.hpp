@@ -54,6 +54,7 @@ class Environment {
 struct MarkerPaths {
   std::string workspace;
   std::string scratch;
+  std::string state;
 };
 [[nodiscard]] std::vector<std::string> compose_environment(std::initializer_list<const std::vector<EnvVar>*> layers,
                                                            const MarkerPaths& paths);

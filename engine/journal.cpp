@@ -1,18 +1,19 @@
 #include "engine/journal.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 
+#include "cache/own_file.hpp"
 #include "schemas/json.hpp"
 
 namespace trilock {
 namespace {
+
+constexpr std::uint64_t largest_journal = std::uint64_t{64} << 20;
 
 std::optional<std::uint64_t> number_of(const Json* value) {
   if (value == nullptr) return std::nullopt;
@@ -43,17 +44,6 @@ void read_line(const Json& line, Journal::Remains& remains) {
     std::erase_if(remains.entries, [&](const Journal::Entry& entry) { return entry.number == *number; });
 }
 
-Result<std::string> read_all(int file, const std::string& path) {
-  std::string text;
-  std::array<char, 4096> buffer;
-  for (;;) {
-    const ssize_t count = ::read(file, buffer.data(), buffer.size());
-    if (count == 0) return text;
-    if (count > 0) text.append(buffer.data(), static_cast<std::size_t>(count));
-    if (count < 0 && errno != EINTR) return fail_errno(fmt::format("cannot read `{}`", path), errno);
-  }
-}
-
 }  // namespace
 
 Journal::Remains read_journal(std::string_view text) {
@@ -73,12 +63,9 @@ Journal::~Journal() {
 Result<Journal::Remains> Journal::arm() {
   const std::lock_guard lock(mutex_);
   armed_ = true;
-  const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0 && errno == ENOENT) return Remains{};
-  if (file < 0) return fail_errno(fmt::format("cannot read `{}`", path_), errno);
+  const Result<std::string> text = read_own_file(path_, largest_journal);
+  if (!text && text.error().kind == ErrorKind::not_found) return Remains{};
   exists_ = true;
-  const Result<std::string> text = read_all(file, path_);
-  ::close(file);
   if (!text) return std::unexpected(text.error());
   Remains remains = read_journal(*text);
   for (const Entry& entry : remains.entries) last_ = std::max(last_, entry.number);
@@ -137,8 +124,11 @@ void Journal::close() {
 
 // A line that a full disk cut short is ended by the newline before the next one, and skipped by who reads.
 Status Journal::append(std::string line) {
-  if (file_ < 0) file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file_ < 0) return fail_errno(fmt::format("cannot write `{}`", path_), errno);
+  if (file_ < 0) {
+    Result<Descriptor> file = open_own_file(path_, OwnUse::append);
+    if (!file) return std::unexpected(file.error());
+    file_ = file->release();
+  }
   exists_ = true;
   line.insert(line.begin(), '\n');
   line += '\n';

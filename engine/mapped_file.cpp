@@ -1,14 +1,18 @@
 #include "engine/mapped_file.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <utility>
 
+#include "cache/own_file.hpp"
+
 namespace trilock {
 namespace {
+
+// Places in it are numbers of 32 bits.
+constexpr std::uint64_t largest_flat_file = std::uint64_t{4} << 30;
 
 FileIdentity identity_of(const struct stat& stat) {
   const auto nanoseconds = [](const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; };
@@ -27,18 +31,17 @@ FileIdentity identity_of_file(const std::string& path) {
 }
 
 MappedFile::MappedFile(const std::string& path, Reading reading) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (file < 0) return;
-  struct stat stat {};
-  if (::fstat(file, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_uid == ::geteuid() && stat.st_size > 0) {
-    const auto size = static_cast<std::size_t>(stat.st_size);
+  const OwnOpening opening = try_open_own_file(path.c_str(), OwnUse::read, largest_flat_file);
+  if (opening.descriptor < 0) return;
+  if (opening.stat.st_size > 0) {
+    const auto size = static_cast<std::size_t>(opening.stat.st_size);
     const int flags = MAP_PRIVATE | (reading == Reading::all ? MAP_POPULATE : 0);
     const int access = PROT_READ | (reading == Reading::to_change ? PROT_WRITE : 0);
-    void* const start = ::mmap(nullptr, size, access, flags, file, 0);
+    void* const start = ::mmap(nullptr, size, access, flags, opening.descriptor, 0);
     if (start != MAP_FAILED) bytes_ = {static_cast<const char*>(start), size};
-    identity_ = identity_of(stat);
+    identity_ = identity_of(opening.stat);
   }
-  ::close(file);
+  ::close(opening.descriptor);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept

@@ -21,7 +21,9 @@ class ProcessStart {
   // Without time limit, and with nobody to hear its output. ErrorKind::tool_missing when there is no such executable.
   [[nodiscard]] Result<ProcessSpec> spec_of(const Process& process) const;
   [[nodiscard]] std::string directory_of(const Process& process) const;
-  [[nodiscard]] MarkerPaths paths() const { return {state_.tree.root(), scratch_dir_}; }
+  [[nodiscard]] MarkerPaths paths() const {
+    return {state_.tree.root(), scratch_dir_, state_.tree.absolute(".trilock")};
+  }
 
  private:
   [[nodiscard]] std::string executable_of(const ProcessSpec& spec) const;

@@ -117,8 +117,10 @@ Status Scratch::stage(std::span<const StagedEntry> entries) {
 Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
   Disk& disk = tree_.disk();
   for (const OutputSpec& output : outputs) {
-    Aside aside{
-        .output = tree_.absolute(output.path), .kept = fmt::format("{}.old-{}", dir_, aside_.size()), .existed = false};
+    Aside aside{.path = output.path,
+                .output = tree_.absolute(output.path),
+                .kept = fmt::format("{}.old-{}", dir_, aside_.size()),
+                .existed = false};
     if (disk.stat(aside.output)) {
       Status moved = disk.rename(aside.output, aside.kept);
       if (!moved) {
@@ -150,7 +152,7 @@ Status Scratch::bring_back() {
   for (const Aside& aside : aside_) {
     Status back = clear(disk, aside.output);
     if (back && aside.existed) back = move_entry_back(disk, aside.kept, aside.output);
-    tree_.forget(aside.output.substr(tree_.root().size() + 1));
+    tree_.forget(aside.path);
     if (back || !first) continue;
     const std::string where = aside.existed ? fmt::format("; what was there is in `{}`", aside.kept) : std::string();
     first = fail(back.error().kind, back.error().message + where, back.error().help);

@@ -36,6 +36,7 @@ class Scratch {
 
  private:
   struct Aside {
+    std::string path;    // as the node declares it
     std::string output;  // absolute
     std::string kept;    // absolute, beside the scratch directory
     bool existed = false;

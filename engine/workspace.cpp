@@ -5,18 +5,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+
+#include "engine/state_home.hpp"
 
 namespace trilock {
 
-Workspace::Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner,
-                     Recall recall)
+Workspace::Workspace(std::string root, StatePlace place, Environment environment, Disk& disk, StateDb& db,
+                     ProcessRunner& runner, Recall recall)
     : root_(std::move(root)),
-      state_dir_(state_directory(root_, environment.get("TRILOCK_STATE_DIR"))),
+      place_(std::move(place)),
       environment_(std::move(environment)),
       disk_(&disk),
       db_(&db),
       runner_(&runner),
-      tree_(disk, root_),
+      tree_(disk, root_, place_.disposable),
       questions_(tree_, runner, environment_),
       tools_(tree_) {
   if (recall == Recall::all) recall_all();
@@ -34,27 +37,31 @@ void Workspace::recall_all() {
   if (auto digests = db_->file_digests()) tree_.remember(*digests);
 }
 
-Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::string& warning, Recall recall) {
+Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::vector<std::string>& warnings,
+                                                   Recall recall) {
   Environment environment = Environment::of_process();
-  const std::string state_dir = state_directory(root, environment.get("TRILOCK_STATE_DIR"));
+  std::unique_ptr<Disk> disk = make_real_disk();
+  Result<OpenedState> opened =
+      open_state(*disk, root, environment, state == State::make ? StateAccess::make : StateAccess::look);
+  if (!opened) return std::unexpected(opened.error());
+  warnings = std::move(opened->warnings);
+  const std::string state_dir = opened->place.disposable;
   const Brands brands = new_brands();
   auto journal = std::make_unique<Journal>(state_dir + "/journal", brands);
   auto runner = make_process_runner({.brands = brands, .before_first = [to = journal.get()] { return to->begin(); }});
-  Parts parts{.disk = make_real_disk(), .db = nullptr, .journal = std::move(journal), .runner = std::move(runner)};
+  Parts parts{.disk = std::move(disk), .db = nullptr, .journal = std::move(journal), .runner = std::move(runner)};
   std::string database = state_dir + "/state.db";
-  if (state == State::make) {
-    if (Status made = parts.disk->make_directories(state_dir); !made) return std::unexpected(made.error());
-  } else if (!parts.disk->stat(database)) {
-    database = ":memory:";
-  }
+  if (state == State::use && !parts.disk->stat(database)) database = ":memory:";
+  std::string warning;
   Result<std::unique_ptr<StateDb>> db = StateDb::open(database, warning);
   // What SQLite says of a directory that it cannot make its files in does not name the reason.
   if (!db && state == State::make && ::access(state_dir.c_str(), W_OK) != 0)
     return fail_errno(fmt::format("cannot write to `{}`", state_dir), errno);
   if (!db) return std::unexpected(db.error());
+  if (!warning.empty()) warnings.push_back(std::move(warning));
   parts.db = std::move(*db);
-  auto workspace = std::make_unique<Workspace>(std::move(root), std::move(environment), *parts.disk, *parts.db,
-                                               *parts.runner, recall);
+  auto workspace = std::make_unique<Workspace>(std::move(root), std::move(opened->place), std::move(environment),
+                                               *parts.disk, *parts.db, *parts.runner, recall);
   workspace->owned_ = std::move(parts);
   return workspace;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cache/disk.hpp"
 #include "cache/source_tree.hpp"
@@ -13,6 +14,7 @@
 #include "engine/parallel.hpp"
 #include "engine/process.hpp"
 #include "engine/questions.hpp"
+#include "engine/state_place.hpp"
 #include "engine/tools.hpp"
 #include "engine/workspace_search.hpp"
 #include "schemas/pipeline.hpp"
@@ -24,17 +26,17 @@ class Workspace {
  public:
   enum class State : std::uint8_t {
     use,   // read what is there; nothing is made on disk
-    make,  // make `.trilock/` where it is missing
+    make,  // make the places of state where they are missing
   };
   enum class Recall : std::uint8_t {
     all,   // what earlier runs knew of files
     some,  // what `recall` asks for
   };
-  // `root` is absolute. `warning` receives what the user should know of the state database.
-  static Result<std::unique_ptr<Workspace>> open(std::string root, State state, std::string& warning,
+  // `root` is absolute. `warnings` receives what the user should know of the places of state and of the database.
+  static Result<std::unique_ptr<Workspace>> open(std::string root, State state, std::vector<std::string>& warnings,
                                                  Recall recall = Recall::all);
   // Over parts that outlive it: how tests run whole builds in memory.
-  Workspace(std::string root, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner,
+  Workspace(std::string root, StatePlace place, Environment environment, Disk& disk, StateDb& db, ProcessRunner& runner,
             Recall recall = Recall::all);
 
   // What earlier runs knew of these files, as the source tree names them, or of all. Before they are looked at.
@@ -42,7 +44,11 @@ class Workspace {
   void recall_all();
 
   [[nodiscard]] const std::string& root() const { return root_; }
-  [[nodiscard]] const std::string& state_dir() const { return state_dir_; }
+  // What can be done without: digests, results, scratch, logs. This user's alone; nothing may be there before a run.
+  [[nodiscard]] const std::string& state_dir() const { return place_.disposable; }
+  // What must not be lost, and no command removes unasked.
+  [[nodiscard]] const std::string& durable_dir() const { return place_.durable; }
+  [[nodiscard]] const StatePlace& place() const { return place_; }
   [[nodiscard]] Disk& disk() { return *disk_; }
   [[nodiscard]] SourceTree& tree() { return tree_; }
   [[nodiscard]] StateDb& db() { return *db_; }
@@ -75,7 +81,7 @@ class Workspace {
   };
   Parts owned_;  // of an opened workspace; what the pointers below lead to
   std::string root_;
-  std::string state_dir_;
+  StatePlace place_;
   Environment environment_;
   Disk* disk_;
   StateDb* db_;

@@ -1,6 +1,5 @@
 #include "engine/workspace_lock.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -16,6 +15,8 @@
 #include <ctime>
 #include <fstream>
 #include <thread>
+
+#include "cache/own_file.hpp"
 
 namespace trilock {
 namespace {
@@ -55,7 +56,9 @@ void write_holder(int fd, std::string_view command) {
   std::string text = fmt::format("{}\n{}\n{}\n", ::getpid(),
                                  std::chrono::duration_cast<std::chrono::milliseconds>(now).count(), command);
   text.resize(std::min(text.size(), longest_text));
-  if (::ftruncate(fd, 0) != 0) return;
+  // With a second name it is somebody else's file too.
+  struct stat stat {};
+  if (::fstat(fd, &stat) != 0 || stat.st_nlink > 1 || ::ftruncate(fd, 0) != 0) return;
   [[maybe_unused]] const ssize_t written = ::pwrite(fd, text.data(), text.size(), 0);
 }
 
@@ -78,8 +81,9 @@ Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string&
                                                               const std::function<Answer(const LockHolder&)>& ask,
                                                               Purpose purpose) {
   const std::string path = lock_file(state_dir, purpose);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return fail_errno(fmt::format("cannot open `{}`", path), errno);
+  Result<Descriptor> file = open_own_file(path, OwnUse::change);
+  if (!file) return std::unexpected(file.error());
+  const int fd = file->release();
   std::unique_ptr<WorkspaceLock> lock(new WorkspaceLock(fd));
   // Not a blocking flock: signals are blocked while a run waits, so nothing could end it.
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -94,7 +98,7 @@ Result<std::unique_ptr<WorkspaceLock>> WorkspaceLock::acquire(const std::string&
 // From the list of all locks (proc_locks(5)): trying to take it would make a run fail that comes in between.
 bool WorkspaceLock::is_held(const std::string& state_dir, Purpose purpose) {
   struct stat stat {};
-  if (::stat(lock_file(state_dir, purpose).c_str(), &stat) != 0) return false;
+  if (::lstat(lock_file(state_dir, purpose).c_str(), &stat) != 0) return false;
   const std::string file = fmt::format(" {:02x}:{:02x}:{} ", major(stat.st_dev), minor(stat.st_dev), stat.st_ino);
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);)

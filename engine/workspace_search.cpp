@@ -19,10 +19,6 @@ std::string find_workspace(const std::string& start) {
   }
 }
 
-std::string state_directory(const std::string& root, std::optional<std::string_view> set) {
-  return set ? std::string(*set) : root + "/.trilock";
-}
-
 std::string snapshot_file(const std::string& state_directory) {
   return state_directory + "/snapshot";
 }

@@ -20,6 +20,14 @@ namespace trilock {
 inline constexpr std::string_view workspace_marker = "\x1fworkspace\x1f";  // the workspace, no final slash
 inline constexpr std::string_view scratch_marker =
     "\x1fscratch\x1f";  // an empty directory of mode 0700, removed afterwards
+// What a path of the form `.trilock/…` begins with on this machine: the workspace's disposable state.
+inline constexpr std::string_view state_marker = "\x1fstate\x1f";
+// `path` is relative to the workspace; a private output (schemas/node.hpp) lies with the state.
+[[nodiscard]] inline std::string with_marker(std::string_view path) {
+  const bool is_private = is_private_output(path);
+  if (is_private) path.remove_prefix(path.find('/') + 1);
+  return std::string(is_private ? state_marker : workspace_marker).append("/").append(path);
+}
 
 enum class EnvClass : std::uint8_t {
   base,      // PATH, HOME, TMPDIR, LANG, TERM: every process has them; no part of the key

@@ -40,7 +40,8 @@ struct OutputSpec {
 };
 
 // An output that is there for the cache alone, such as the archive by which another machine gets an image. Nothing can
-// refer to it: no `out` means it, no pattern selects it, and those that need its node do not count it.
+// refer to it: no `out` means it, no pattern selects it, and those that need its node do not count it. `.trilock`
+// stands for the directory of disposable state, which has another name in every workspace.
 [[nodiscard]] inline bool is_private_output(std::string_view path) {
   return path.starts_with(".trilock/");
 }

@@ -111,10 +111,10 @@ int init_command(const Invocation& invocation) {
   const std::string path = *cwd == "/" ? "/trilock.toml" : fmt::format("{}/{}", *cwd, file);
   struct stat found {};
   if (::lstat(path.c_str(), &found) == 0) return refuse(invocation, exists_already(path).error(), exit_usage);
-  std::string warning;
-  const Result<std::unique_ptr<Workspace>> workspace = Workspace::open(*cwd, Workspace::State::use, warning);
+  std::vector<std::string> warnings;
+  const Result<std::unique_ptr<Workspace>> workspace = Workspace::open(*cwd, Workspace::State::use, warnings);
+  for (const std::string& warning : warnings) print_err("warning: {}\n", warning);
   if (!workspace) return refuse(invocation, workspace.error(), exit_environment);
-  if (!warning.empty()) print_err("warning: {}\n", warning);
   const FirstPipeline first = draft_pipeline(**workspace);
   if (const Status written = write_new(path, first.text); !written)
     return refuse(invocation, written.error(),

@@ -12,8 +12,8 @@ SecondLook::SecondLook(Session& first, Workspace::Recall recall) {
   Workspace& workspace = *first.workspace;
   workspace.disk().wait_for_clock(workspace.disk().latest_stamp_ns());
   session_.pipeline_path = first.pipeline_path;
-  session_.workspace = std::make_unique<Workspace>(workspace.root(), Environment::of_process(), workspace.disk(),
-                                                   workspace.db(), runner_, recall);
+  session_.workspace = std::make_unique<Workspace>(workspace.root(), workspace.place(), Environment::of_process(),
+                                                   workspace.disk(), workspace.db(), runner_, recall);
   session_.workspace->tree().keep_account();
 }
 

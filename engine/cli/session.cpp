@@ -131,13 +131,13 @@ int open_workspace(const Invocation& invocation, Workspace::State state, Session
     return exit_usage;
   }
   session.pipeline_path = found->second;
-  std::string warning;
-  Result<std::unique_ptr<Workspace>> workspace = Workspace::open(found->first, state, warning, recall);
+  std::vector<std::string> warnings;
+  Result<std::unique_ptr<Workspace>> workspace = Workspace::open(found->first, state, warnings, recall);
+  for (const std::string& warning : warnings) print_err("warning: {}\n", warning);
   if (!workspace) {
     report(session, workspace.error());
     return exit_environment;
   }
-  if (!warning.empty()) print_err("warning: {}\n", warning);
   session.workspace = std::move(*workspace);
   return exit_done;
 }
@@ -154,8 +154,8 @@ void read_load_options(const Invocation& invocation, Session& session) {
 int open_for_cache(const Invocation& invocation, Session& session) {
   const Result<std::string> cwd = working_directory(invocation);
   if (cwd && invocation.file.empty() && find_workspace(*cwd).empty()) {
-    std::string warning;
-    Result<std::unique_ptr<Workspace>> workspace = Workspace::open(*cwd, Workspace::State::use, warning);
+    std::vector<std::string> warnings;  // of state that nobody asks here
+    Result<std::unique_ptr<Workspace>> workspace = Workspace::open(*cwd, Workspace::State::use, warnings);
     if (!workspace) {
       report(session, workspace.error());
       return exit_environment;

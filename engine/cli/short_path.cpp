@@ -14,6 +14,7 @@
 #include "cache/snapshot_check.hpp"
 #include "engine/cli/watch_client.hpp"
 #include "engine/mapped_file.hpp"
+#include "engine/state_place.hpp"
 #include "engine/workspace_search.hpp"
 
 namespace trilock::cli {
@@ -99,7 +100,9 @@ ShortAnswer answer_shortly(const ShortRun& run) {
   if (::realpath(named_directory(run.words), directory.data()) == nullptr) return {};
   const std::string root = find_workspace(directory.data());
   if (root.empty()) return {};
-  const std::string state = state_directory(root, variable("TRILOCK_STATE_DIR"));
+  const std::optional<StatePlace> place = find_state(root, variable);
+  if (!place) return {};
+  const std::string& state = place->disposable;
   const bool watched = may_be_watched(state);
   // A run that begins takes the snapshot away; so it is opened before the watcher is asked.
   const MappedFile file(snapshot_file(state), watched ? MappedFile::Reading::by_page : MappedFile::Reading::all);

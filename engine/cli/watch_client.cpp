@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -33,7 +34,9 @@ std::optional<WatchAnswer> receive(int socket) {
 }  // namespace
 
 bool may_be_watched(const std::string& state_directory) {
-  return ::access(watch_socket(state_directory).c_str(), F_OK) == 0;
+  struct stat stat {};
+  return ::lstat(watch_socket(state_directory).c_str(), &stat) == 0 && S_ISSOCK(stat.st_mode) &&
+         stat.st_uid == ::geteuid();
 }
 
 std::optional<WatchAnswer> ask_watcher(const std::string& state_directory, const SnapshotIdentity& snapshot) {

@@ -126,7 +126,7 @@ void add_push(const Builder& builder, const BuildRequest& request, std::vector<P
 void add_archive(const Builder& builder, const BuildRequest& request, std::vector<Process>& processes) {
   const bool docker = builder.kind == BuilderKind::docker;
   const std::string script = fmt::format("{}\n{}", docker ? docker_layout : containers_layout, pack_layout);
-  const std::string out = fmt::format("{}/{}", workspace_marker, request.archive);
+  const std::string out = with_marker(request.archive);
   processes.push_back(shell("archive", script, {builder.command, out}));
 }
 
@@ -145,10 +145,12 @@ std::vector<Process> revival_processes(const Builder& builder, const StoredImage
   // To the containers tools a `:` ends the path. What comes before the workspace's own part does not count: the path is
   // relative to the directory that they are started in.
   if (!image.archive.empty() && docker) {
-    processes.push_back(
-        store_process(builder, {"load", "--quiet", "--input", fmt::format("{}/{}", workspace_marker, image.archive)}));
+    processes.push_back(store_process(builder, {"load", "--quiet", "--input", with_marker(image.archive)}));
   } else if (!image.archive.empty() && image.archive.find(':') == std::string::npos) {
-    processes.push_back(store_process(builder, {"pull", "--quiet", fmt::format("oci-archive:{}", image.archive)}));
+    const bool with_state = is_private_output(image.archive);
+    const std::string_view path = std::string_view(image.archive).substr(with_state ? image.archive.find('/') + 1 : 0);
+    processes.push_back(store_process(builder, {"pull", "--quiet", fmt::format("oci-archive:{}", path)}));
+    if (with_state) processes.back().dir = state_marker;
   } else if (!image.pushed.empty()) {
     processes.push_back(store_process(builder, {"pull", "--quiet", image.pushed}));
   } else {

@@ -129,7 +129,7 @@ bool declares(const Node& node, std::string_view name) {
 
 }  // namespace
 
-std::string data_dir(std::string_view root, std::string_view label) {
+std::string data_dir(std::string_view state, std::string_view label) {
   std::string name;
   bool changed = false;
   for (const char c : label) {
@@ -140,10 +140,10 @@ std::string data_dir(std::string_view root, std::string_view label) {
   // Two labels may become one name, on a file system without regard to case too, and a long one no name at all.
   constexpr std::size_t longest = 100;
   if (changed || name.size() > longest) name = name.substr(0, longest) + "-" + fast_digest(label).hex().substr(0, 12);
-  return fmt::format("{}/.trilock/terraform/{}", root, name);
+  return fmt::format("{}/terraform/{}", state, name);
 }
 
-std::vector<EnvVar> terraform_environment(const Node& node, const TerraformSettings& settings, std::string_view root,
+std::vector<EnvVar> terraform_environment(const Node& node, const TerraformSettings& settings, std::string_view state,
                                           ResolveContext& context) {
   std::vector<EnvVar> env;
   const auto set = [&](std::string_view name, std::string value, EnvClass kind) {
@@ -163,7 +163,7 @@ std::vector<EnvVar> terraform_environment(const Node& node, const TerraformSetti
   set("TF_IN_AUTOMATION", "1", EnvClass::ambient);
   set("TF_INPUT", "0", EnvClass::ambient);
   set("CHECKPOINT_DISABLE", "1", EnvClass::ambient);
-  env.push_back({"TF_DATA_DIR", data_dir(root, node.label), EnvClass::ambient});
+  env.push_back({"TF_DATA_DIR", data_dir(state, node.label), EnvClass::ambient});
   if (settings.workspace == "default") env.push_back({"TF_WORKSPACE", "default", EnvClass::ambient});
   std::sort(env.begin(), env.end(), [](const EnvVar& a, const EnvVar& b) { return a.name < b.name; });
   return env;

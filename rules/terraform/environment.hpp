@@ -17,12 +17,12 @@ struct TerraformSettings {
   std::vector<TerraformVariable> variables;
 };
 
-// Where terraform keeps providers, modules and the chosen workspace of one node, below `.trilock`. `root` is the
-// workspace of the pipeline: an absolute path or a marker.
-[[nodiscard]] std::string data_dir(std::string_view root, std::string_view label);
+// Where terraform keeps providers, modules and the chosen workspace of one node. `state` is the directory of disposable
+// state: an absolute path or a marker.
+[[nodiscard]] std::string data_dir(std::string_view state, std::string_view label);
 
 // Sorted by name; without what the node names in `env`, `pass-env` or `secret-env`.
 [[nodiscard]] std::vector<EnvVar> terraform_environment(const Node& node, const TerraformSettings& settings,
-                                                        std::string_view root, ResolveContext& context);
+                                                        std::string_view state, ResolveContext& context);
 
 }  // namespace trilock

@@ -18,7 +18,7 @@ void add_declared(const Node& node, ResolveContext& context, std::vector<EnvVar>
 }
 
 void ask_for_state(const Node& node, const TerraformRequest& request, ResolveContext& context, Question& question) {
-  question.env = terraform_environment(node, {request.workspace}, context.tree().root(), context);
+  question.env = terraform_environment(node, {request.workspace}, context.tree().absolute(".trilock"), context);
   add_declared(node, context, question.env);
   question.every_run = true;
 }
@@ -67,7 +67,7 @@ Result<std::vector<Leftover>> lock_left(const Node& node, const TerraformRequest
       {fmt::format("the lock {} on its state", *id),
        fmt::format("if nobody else works with the state, `cd {} && TF_DATA_DIR={} terraform force-unlock {}` "
                    "gives it back",
-                   context.tree().absolute(node.dir), data_dir(context.tree().root(), node.label), *id)});
+                   context.tree().absolute(node.dir), data_dir(context.tree().absolute(".trilock"), node.label), *id)});
   return left;
 }
 

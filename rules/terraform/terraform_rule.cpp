@@ -299,8 +299,8 @@ Result<Action> TerraformRule::resolve(const Node& node, const Target& target, Re
   std::erase_if(variables, [&](const TerraformVariable& variable) {
     return request.vars != nullptr && request.vars->find(variable.name) != nullptr;
   });
-  action.env = terraform_environment(node, {request.workspace, request.has_state(), std::move(variables)},
-                                     workspace_marker, context);
+  action.env = terraform_environment(node, {request.workspace, request.has_state(), std::move(variables)}, state_marker,
+                                     context);
   return action;
 }
 

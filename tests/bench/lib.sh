@@ -19,8 +19,8 @@ build_tools() {
   build_trilock "engine/cli/trilock tests/bench/generate tests/bench/measure tests/bench/floor tests/bench/node"
   [ -x "$tools/measure" ] || build_in "$root/build" "tests/bench/generate tests/bench/measure tests/bench/floor tests/bench/node"
   # Not TRILOCK_CACHE_DIR: a directory that somebody named also keeps what describes an action, five files more a node.
-  export XDG_CACHE_HOME=$work/cache
-  unset TRILOCK_CACHE_DIR
+  export XDG_CACHE_HOME=$work/cache XDG_STATE_HOME=$work/state-home
+  unset TRILOCK_CACHE_DIR TRILOCK_STATE_DIR
 }
 
 # Makes a folder as if nothing had run in it. By renaming: on ext4, making files soon after many were deleted is up to ten

@@ -16,7 +16,7 @@ fingerprint() {
 }
 
 normalise() {
-  sed -E -e 's/\bin [0-9]+(\.[0-9]+)? (ms|s)\b/in T/' -e "s|$work|WORK|g" -e "s,\\.trilock/tmp/[0-9]+-[0-9]+,.trilock/tmp/N,g"
+  sed -E -e 's/\bin [0-9]+(\.[0-9]+)? (ms|s)\b/in T/' -e "s|$work|WORK|g" -e "s,\\.trilock/[0-9a-f]{32}/tmp/[0-9]+-[0-9]+,.trilock/ID/tmp/N,g"
 }
 
 run_case() { # name
@@ -40,7 +40,7 @@ run_case() { # name
     cp "$TRILOCK" "$work/bin/trilock"
     binary=$work/bin/trilock
     chown -R 65534:65534 "$dir" "$work/cache"
-    runner=(setpriv --reuid=65534 --regid=65534 --clear-groups env "HOME=$work/cache")
+    runner=(setpriv --reuid=65534 --regid=65534 --clear-groups env "HOME=$work/cache" "XDG_STATE_HOME=$work/cache/state")
   fi
   before=$(fingerprint)
 

@@ -59,7 +59,7 @@ touch looked
 finish_run
 expect_code 'daemons: done' 0
 expect_gone 'the other daemon ends with its own node' two.pid
-expect_no_file 'no journal is left' .trilock/journal
+expect_no_file 'no journal is left' "$(state_dir)/journal"
 
 # --- time limit ---
 pipeline <<'TOML'
@@ -164,7 +164,7 @@ while :; do sleep 0.05; done'''
 outputs = ["result"]
 TOML
 rm -f goodbye survivor.pid
-mkdir -p .trilock/tmp && echo old >result
+mkdir -p "$(state_dir)/tmp" && echo old >result
 start
 wait_for 20 test -s survivor.pid
 kill -KILL "$pid"
@@ -172,7 +172,7 @@ finish_run
 wait_for 20 test -e goodbye
 expect_file 'killed: its child gets TERM from the kernel' goodbye
 expect_running 'killed: a daemon survives' survivor.pid
-expect_file 'killed: there is a journal' .trilock/journal
+expect_file 'killed: there is a journal' "$(state_dir)/journal"
 sed -i "s/^while .*'''/echo whole >result'''/" trilock.toml
 cp survivor.pid earlier.pid
 trilock run
@@ -180,8 +180,8 @@ expect_code 'after that: the next run is right' 0
 expect_equal 'after that: the output is whole' whole "$(cat result)"
 expect_gone 'after that: the survivor is ended' earlier.pid
 expect_match 'after that: and named' "^warning: an earlier run was killed; .* \`sleep\` \($(cat earlier.pid)\)" "$err"
-expect_equal 'after that: no scratch directory is left' '' "$(ls .trilock/tmp 2>/dev/null)"
-expect_no_file 'after that: the journal is gone' .trilock/journal
+expect_equal 'after that: no scratch directory is left' '' "$(ls "$(state_dir)/tmp" 2>/dev/null)"
+expect_no_file 'after that: the journal is gone' "$(state_dir)/journal"
 trilock run
 expect_equal 'and nothing is said again' '' "$err"
 
@@ -231,7 +231,7 @@ expect_equal 'terraform killed: and has nothing to say' '' "$(grep 'cut short' "
 # The local backend's lock ends with its process; what stays is a file.
 sed -i '/backend/,/^  }/d' infra/main.tf
 sed -i 's/true/sleep 600/' infra/main.tf
-rm -rf .trilock/terraform "$work/terraform.pid"
+rm -rf "$(state_dir)/terraform" "$work/terraform.pid"
 start
 wait_for 60 test -s "$work/terraform.pid"
 kill -KILL "$(cat "$work/terraform.pid")" "$pid"

@@ -69,7 +69,7 @@ edit() {
   0) echo "one ${words[RANDOM % 6]} ${words[RANDOM % 6]}" >src/a ;;
   1) echo "${words[RANDOM % 6]} ${words[RANDOM % 6]}" >src/b ;;
   2) echo "text $((RANDOM % 50))" >src/c ;;
-  3) rm -rf "$(shuf -n 1 -e out/parts out/link out/upper out/sum last out .trilock/state.db --random-source=<(yes $RANDOM))" ;;
+  3) rm -rf "$(shuf -n 1 -e out/parts out/link out/upper out/sum last out "$(state_dir)/state.db" --random-source=<(yes $RANDOM))" ;;
   esac
 }
 
@@ -114,8 +114,8 @@ else
 fi
 trilock run
 expect_match 'in the end nothing is left to do' '^7 nodes: 0 ran, 7 unchanged' "$out"
-expect_equal 'no scratch directory is left' '' "$(ls .trilock/tmp 2>/dev/null)"
-expect_no_file 'no journal is left' .trilock/journal
+expect_equal 'no scratch directory is left' '' "$(ls "$(state_dir)/tmp" 2>/dev/null)"
+expect_no_file 'no journal is left' "$(state_dir)/journal"
 noise=$(wc -c <noise)
 sleep 0.1
 expect_equal 'no daemon is left' "$noise" "$(wc -c <noise)"

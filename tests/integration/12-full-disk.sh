@@ -46,7 +46,7 @@ expect_match 'full: says so' '(no|No) space left|no space left' "$err"
 expect_equal 'full: the old output is there, whole' "$before" "$(sha256sum out/big)"
 expect_equal 'full: nothing half-written beside it' 'big size' "$(ls out | paste -sd' ')"
 expect_equal 'full: no temporary files' '' "$(find . "$work/small/cache" -name '.trilock-*' -o -name '*.tmp')"
-expect_equal 'full: nothing in scratch' '' "$(ls .trilock/tmp 2>/dev/null)"
+expect_equal 'full: nothing in scratch' '' "$(ls "$(state_dir)/tmp" 2>/dev/null)"
 trilock run --json
 expect_match 'full: the last event has the code' '"event":"run_finished","exit_code":5' "$(tail -n 1 "$work/out")"
 
@@ -123,24 +123,25 @@ expect_match 'a cache directory that is a file: a warning' '^warning: not every 
 
 # --- the state directory cannot be written ---
 export XDG_CACHE_HOME=$work/cache
-small_disk "$work/state-disk" 1m
-export TRILOCK_STATE_DIR=$work/state-disk/state
+rm -rf .trilock
+small_disk "$PWD/.trilock" 1m
 trilock run
-expect_code 'a state directory elsewhere: done' 0
-mount -o remount,ro "$work/state-disk"
+expect_code 'a state directory on another disk: done' 0
+state=$(state_dir)
+mount -o remount,ro .trilock
 echo more >>source
 trilock run
 expect_code 'a read-only state directory: 5' 5
-expect_match 'a read-only state directory: says which' "^error: cannot write to \`$work/state-disk/state\`: read-only file system" "$err"
-mount -o remount,rw "$work/state-disk"
+expect_match 'a read-only state directory: says which' "^error: cannot write to \`$state\`: read-only file system" "$err"
+mount -o remount,rw .trilock
 trilock run
 expect_code 'a state directory that can be written again: done' 0
-fill "$work/state-disk"
+fill .trilock
 echo more >>source
 trilock run
 expect_code 'a full state directory: 5' 5
 expect_match 'a full state directory: says so' 'no space left|is full' "$err"
-make_room "$work/state-disk"
+make_room .trilock
 trilock run
 expect_code 'then: done' 0
 expect_equal 'then: the output is right' "$(sha256sum <source)" "$(sha256sum <copy)"

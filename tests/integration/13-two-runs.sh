@@ -74,7 +74,7 @@ expect_code 'after a kill nobody is waited for' 0
 expect_equal 'and nobody is named' '' "$(grep 'in use' "$work/err")"
 
 # Ten at once: one after the other, all right.
-rm -f other .trilock/state.db*
+rm -f other "$(state_dir)"/state.db*
 pids=()
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   "$TRILOCK" run command.other >/dev/null 2>"$work/many.err" &

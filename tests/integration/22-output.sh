@@ -116,13 +116,13 @@ seen() { # label
     LC_ALL=C sort | paste -sd' '
 }
 dirty=(env -i "PATH=$PATH" HOME=/h TMPDIR=/tmp TERM=xterm LANG=de_DE.UTF-8 LC_ALL=C PWD=/ USER=me SHELL=/bin/zsh GOFLAGS=-x
-  CI=true PASSED=through SECRET=hunter2 LD_LIBRARY_PATH=/nowhere "XDG_CACHE_HOME=$XDG_CACHE_HOME")
+  CI=true PASSED=through SECRET=hunter2 LD_LIBRARY_PATH=/nowhere "XDG_CACHE_HOME=$XDG_CACHE_HOME" "XDG_STATE_HOME=$XDG_STATE_HOME")
 "${dirty[@]}" "$TRILOCK" run --json --force >"$work/out"
 base="HOME=/h LANG=C.UTF-8"
 expect_equal 'a process sees the documented list and nothing else' "$base PATH=$PATH TMPDIR=/tmp" "$(seen command.bare)"
 expect_equal 'and what its node names' "$base MINE=declared PASSED=through PATH=$PATH SECRET=*** TMPDIR=/tmp" \
   "$(seen command.more)"
-env -i "XDG_CACHE_HOME=$XDG_CACHE_HOME" "$TRILOCK" run --json --force >"$work/out"
+env -i "XDG_CACHE_HOME=$XDG_CACHE_HOME" "XDG_STATE_HOME=$XDG_STATE_HOME" "$TRILOCK" run --json --force >"$work/out"
 expect_equal 'what is not set stays away, PATH has a default' \
   'LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' "$(seen command.bare)"
 

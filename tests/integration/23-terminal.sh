@@ -160,10 +160,10 @@ open_terminal 80 16
 type "TERM=xterm '$TRILOCK' run 2>err; echo code \$?"
 wait_for 20 shows '^code 1$'
 expect_equal 'a long failure: its end, and where all of it is' \
-  "  | … the last 100 of 301 lines; all of them are in $work/w/.trilock/logs/command.fails.log" "$(sed -n 3p err)"
+  "  | … the last 100 of 301 lines; all of them are in $(state_dir "$work/w")/logs/command.fails.log" "$(sed -n 3p err)"
 expect_equal 'a long failure: the last lines' '  | 201' "$(sed -n 4p err)"
 expect_equal 'a long failure: the log, and TERM where a terminal is attached' 'TERM is xterm 301' \
-  "$(head -n 1 .trilock/logs/command.fails.log) $(wc -l <.trilock/logs/command.fails.log)"
+  "$(head -n 1 "$(state_dir)/logs/command.fails.log") $(wc -l <"$(state_dir)/logs/command.fails.log")"
 type "TERM=dumb '$TRILOCK' run >/dev/null 2>err; TERM=dumb script -qec \"'$TRILOCK' run\" raw >/dev/null; echo dumb \$?"
 wait_for 20 shows '^dumb 1$'
 expect_equal 'a long failure is printed whole where nobody can scroll back to a file' 303 "$(wc -l <err)"

@@ -62,10 +62,13 @@ bindfs "$work/real" "$work/fuse" || die "bindfs cannot mount"
 mkdir "$work/fuse/ws"
 printf '[command.a]\nrun = ["touch", "a"]\noutputs = ["a"]\n' >"$work/fuse/ws/trilock.toml"
 trilock run -C "$work/fuse/ws"
-expect_code 'a state database on FUSE is refused' 5
+expect_code 'a workspace on FUSE: done' 0
+expect_file 'its state database is elsewhere' "$(state_dir "$work/fuse/ws")/state.db"
+expect_no_file 'and nothing of it there' "$work/fuse/ws/.trilock"
+mkdir "$work/fuse/state"
+TRILOCK_STATE_DIR=$work/fuse/state trilock run -C "$work/fuse/ws"
+expect_code 'all of it on FUSE is refused' 5
 expect_contains 'with the reason' 'cannot be kept on a file system of type fuse' "$err"
-TRILOCK_STATE_DIR=$work/state trilock run -C "$work/fuse/ws"
-expect_code 'with the state elsewhere the workspace may be there' 0
 "$driver" publish "$work/fuse/cache" node "$work/fuse/ws" >/dev/null
 expect_equal 'and a cache directory too' hit "$("$driver" fetch "$work/fuse/cache" node "$work/fetched")"
 umount "$work/fuse"

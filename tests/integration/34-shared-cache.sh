@@ -62,7 +62,7 @@ as() { # user, workspace, command, arguments…
   shift 3
   mkdir -p "$home"
   chown "$user" "$home"
-  local command=(env HOME="$home" XDG_CACHE_HOME="$home/cache" timeout 300 "$TRILOCK" "$verb" -C "$dir" "$@")
+  local command=(env HOME="$home" XDG_CACHE_HOME="$home/cache" XDG_STATE_HOME="$home/state" timeout 300 "$TRILOCK" "$verb" -C "$dir" "$@")
   [ "$user" = 0 ] || command=(setpriv --reuid "$user" --regid "$user" --clear-groups "${command[@]}")
   "${command[@]}" >"$work/out" 2>"$work/err"
   code=$?

@@ -96,9 +96,9 @@ expect_equal 'short: no database, no library, no other process' '' \
   "$(grep -E 'open(at)?\(.*(state\.db|\.so|trilock\.toml)|clone|fork' "$work/trace")"
 expect_equal 'short: nothing is written but the line' 1 \
   "$(grep -cE 'write|O_(WRONLY|RDWR|CREAT)|unlink|rename|mkdir|ftruncate' "$work/trace")"
-before=$(find .trilock -printf '%p %i %T@ %C@\n' | sort)
+before=$(find .trilock "$XDG_STATE_HOME" -printf '%p %i %T@ %C@\n' | sort)
 traced
-expect_same 'short: the state directory is as it was' "$before" "$(find .trilock -printf '%p %i %T@ %C@\n' | sort)"
+expect_same 'short: the state directory is as it was' "$before" "$(find .trilock "$XDG_STATE_HOME" -printf '%p %i %T@ %C@\n' | sort)"
 "$TRILOCK" run >/dev/full
 expect_equal 'short: a full disk behind standard output is no error, as without' 0 $?
 (sleep 0.3; :) | true
@@ -139,11 +139,11 @@ change 'a file too many in an output directory' 'command.tree' touch out/tree/su
 change 'a directory of an output gone' 'command.tree' rm -rf out/tree/sub
 change 'a symlink of an output' 'command.tree' ln -sfn other out/tree/link
 change 'the state database gone' 'command.after command.all command.extra command.link command.new command.tree command.word' \
-  rm .trilock/state.db
-change 'the state database written to by somebody else' '' touch .trilock/state.db
+  rm "$(state_dir)/state.db"
+change 'the state database written to by somebody else' '' touch "$(state_dir)/state.db"
 change 'outputs cleaned' 'command.after command.all command.tree' eval '"$TRILOCK" clean >/dev/null'
-change 'a journal of a killed run' '' eval 'cp .trilock/lock .trilock/journal; rm -f .trilock/snapshot'
-change 'the snapshot gone' '' rm .trilock/snapshot
+change 'a journal of a killed run' '' eval 'cp "$(state_dir)/lock" "$(state_dir)/journal"; rm -f "$(state_dir)/snapshot"'
+change 'the snapshot gone' '' rm "$(state_dir)/snapshot"
 
 settle
 TRILOCK_NOT_ASKED_FOR=1 traced
@@ -184,12 +184,13 @@ GITHUB_ACTIONS=true traced
 expect_equal 'in GitHub Actions it is a run of the engine' full "$path"
 TRILOCK_SHORT_PATH=0 traced
 expect_equal 'TRILOCK_SHORT_PATH=0' full "$path"
-expect_no_file 'TRILOCK_SHORT_PATH=0: no snapshot is left' .trilock/snapshot
+expect_no_file 'TRILOCK_SHORT_PATH=0: no snapshot is left' "$(state_dir)/snapshot"
 settle
 TRILOCK_STATE_DIR=$work/state traced
 TRILOCK_STATE_DIR=$work/state traced
 expect_equal 'TRILOCK_STATE_DIR: a snapshot of its own' short "$path"
-expect_file 'TRILOCK_STATE_DIR: it lies there' "$work/state/snapshot"
+expect_file 'TRILOCK_STATE_DIR: the id lies there' "$(echo "$work"/state/*/workspace)"
+expect_file 'TRILOCK_STATE_DIR: and what has that name in the workspace' "$(TRILOCK_STATE_DIR=$work/state state_dir)/snapshot"
 mkdir -p "$work/other" && cp -a . "$work/other/" && cd "$work/other" || exit
 traced
 expect_equal 'a copy of the workspace is another one' full "$path"
@@ -252,12 +253,12 @@ TRILOCK=$built
 # --- damage ---
 
 settle
-cp .trilock/snapshot "$work/snapshot"
+cp "$(state_dir)/snapshot" "$work/snapshot"
 size=$(stat -c %s "$work/snapshot")
 seen=0
 for place in $(seq 0 $((size / 100 + 1)) $((size - 1))); do
   byte=$(od -An -tu1 -j "$place" -N 1 "$work/snapshot")
-  { head -c "$place" "$work/snapshot"; printf "\\x$(printf %x $((byte ^ 4)))"; tail -c +$((place + 2)) "$work/snapshot"; } >.trilock/snapshot
+  { head -c "$place" "$work/snapshot"; printf "\\x$(printf %x $((byte ^ 4)))"; tail -c +$((place + 2)) "$work/snapshot"; } >"$(state_dir)/snapshot"
   strace -qq -f -e trace=execve -o "$work/trace" "$TRILOCK" run >"$work/out" 2>&1
   [ "$(grep -c execve "$work/trace")" = 2 ] && grep -q ' 0 ran,' "$work/out" || break
   seen=$((seen + 1))
@@ -266,13 +267,13 @@ expect_equal 'a snapshot with a byte changed is not believed' "$(seq 0 $((size /
 for bytes in 0 1 103 104 $((size / 2)) $((size - 1)); do
   settle
   head -c "$bytes" "$work/snapshot" >"$work/cut"
-  mv "$work/cut" .trilock/snapshot
+  mv "$work/cut" "$(state_dir)/snapshot"
   traced
   expect_equal "a snapshot of $bytes bytes is not believed" 'full 0' "$path $code"
 done
 settle
-rm .trilock/snapshot
-mkfifo .trilock/snapshot
+rm "$(state_dir)/snapshot"
+mkfifo "$(state_dir)/snapshot"
 traced
 expect_equal 'a fifo in its place is not waited for' 'full 0' "$path $code"
 

@@ -17,10 +17,10 @@ run_in() { # workspace, arguments of run…
 short=0
 both() { # arguments of run…
   local before
-  before=$(stat -c %z "$base/with/.trilock/lock" 2>/dev/null)
+  before=$(stat -c %z "$(state_dir "$base/with")/lock" 2>/dev/null)
   with=$(TRILOCK_CACHE_DIR=$base/cache-with run_in "$base/with" "$@")
   without=$(TRILOCK_SHORT_PATH=0 TRILOCK_CACHE_DIR=$base/cache-without run_in "$base/without" "$@")
-  [ "$before" != "$(stat -c %z "$base/with/.trilock/lock" 2>/dev/null)" ] || short=$((short + 1))
+  [ "$before" != "$(stat -c %z "$(state_dir "$base/with")/lock" 2>/dev/null)" ] || short=$((short + 1))
   [ "$with" = "$without" ]
 }
 

@@ -158,16 +158,17 @@ traced command.all
 expect_equal 'other labels are another run' engine "$how"
 rest
 expect_equal 'after which the watcher runs once more, and answers again' watcher "$how"
-expect_equal 'the socket is for this user alone' '600 socket' "$(stat -c '%a %F' .trilock/watch.sock)"
+expect_equal 'the socket is for this user alone' '600 socket' "$(stat -c '%a %F' "$(state_dir)/watch.sock")"
 # Somebody else, who could open it and knows what to ask.
 question=$(strace -qq -e trace=sendto -e signal=none -xx -s 200 "$TRILOCK" run 2>&1 >/dev/null | sed -nE 's/^sendto\([0-9]+, "([^"]*)".*/\1/p')
-chmod o+x "$work" && chmod 666 .trilock/watch.sock
+socket=$(state_dir)/watch.sock
+chmod o+x "$work" .trilock "$(state_dir)" && chmod 666 "$socket"
 # shellcheck disable=SC2016
-ask='socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0); connect($s, pack_sockaddr_un(".trilock/watch.sock")) or die;
+ask='socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0); connect($s, pack_sockaddr_un($ARGV[1])) or die;
   (my $q = $ARGV[0]) =~ s/\\x(..)/chr hex $1/ge; send($s, $q, 0); print sysread($s, my $bytes, 100) ? "answered" : "refused"'
-expect_equal 'whoever is this user is answered' answered "$(perl -MSocket -e "$ask" "$question")"
-expect_equal 'whoever is not is not' refused "$(setpriv --reuid 65534 --regid 65534 --clear-groups perl -MSocket -e "$ask" "$question")"
-chmod o-x "$work" && chmod 600 .trilock/watch.sock
+expect_equal 'whoever is this user is answered' answered "$(perl -MSocket -e "$ask" "$question" "$socket")"
+expect_equal 'whoever is not is not' refused "$(setpriv --reuid 65534 --regid 65534 --clear-groups perl -MSocket -e "$ask" "$question" "$socket")"
+chmod o-x "$work" .trilock "$(state_dir)" && chmod 600 "$socket"
 
 stale=0
 answered=0
@@ -227,7 +228,7 @@ reruns 'lost events: the watcher is well again' 'src/deep/found changed' eval 'e
 
 kill -KILL "$watcher"
 wait "$watcher" 2>/dev/null
-expect_file 'a watcher that is killed leaves its socket' .trilock/watch.sock
+expect_file 'a watcher that is killed leaves its socket' "$(state_dir)/watch.sock"
 traced
 expect_equal 'nobody answers there, the run looks itself' 'stats 0' "$how $code"
 echo killed >src/a.txt
@@ -243,8 +244,8 @@ expect_match 'and says who watches' \
 trilock watch --json
 expect_equal 'with --json it says so in events too' 'diagnostic run_finished' "$(jq -r .event <<<"$out" | paste -sd' ')"
 rest
-cp .trilock/snapshot "$work/kept"
-mv .trilock/snapshot .trilock/old && cp "$work/kept" .trilock/snapshot
+cp "$(state_dir)/snapshot" "$work/kept"
+mv "$(state_dir)/snapshot" "$(state_dir)/old" && cp "$work/kept" "$(state_dir)/snapshot"
 kill -STOP "$watcher" # not to take it up before it is asked
 (sleep 0.03; kill -CONT "$watcher") &
 "$TRILOCK" run >/dev/null
@@ -257,7 +258,7 @@ rest
 expect_equal 'the state directory removed: it is made anew, and the socket' watcher "$how"
 end_watch INT
 expect_equal '^C: 130' 130 "$code"
-expect_no_file '^C: the socket is gone' .trilock/watch.sock
+expect_no_file '^C: the socket is gone' "$(state_dir)/watch.sock"
 traced
 expect_equal 'without a watcher' stats "$how"
 

@@ -13,7 +13,7 @@ run_in() { # workspace
     cd "$1" || exit
     "$TRILOCK" run --keep-going >"$base/said" 2>&1
     echo "code $?"
-    flock .trilock/lock sh -c 'find out -type f | LC_ALL=C sort | xargs -r head -v 2>/dev/null'
+    flock "$(state_dir)/lock" sh -c 'find out -type f | LC_ALL=C sort | xargs -r head -v 2>/dev/null'
   )
 }
 

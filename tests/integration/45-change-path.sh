@@ -195,21 +195,21 @@ sed -i '/^\[command.reads\]/,$d' trilock.toml
 # --- what the front hands over ---
 
 settle
-for damage in ': >.trilock/graph' 'rm .trilock/graph' 'printf x | dd of=.trilock/graph bs=1 seek=300 conv=notrunc status=none' \
-  'truncate -s -1 .trilock/graph'; do
+for damage in ': >"$(state_dir)/graph"' 'rm "$(state_dir)/graph"' 'printf x | dd of="$(state_dir)/graph" bs=1 seek=300 conv=notrunc status=none' \
+  'truncate -s -1 "$(state_dir)/graph"'; do
   change "damaged: $damage" 'whole 0 beside extra patterns' eval "$damage; echo \$RANDOM >more/in"
 done
 settle
-cp .trilock/graph "$work/graph"
+cp "$(state_dir)/graph" "$work/graph"
 put another more/in
 traced
-expect_equal 'an edit of a file leaves the graph as it is' '' "$(cmp .trilock/graph "$work/graph" 2>&1)"
+expect_equal 'an edit of a file leaves the graph as it is' '' "$(cmp "$(state_dir)/graph" "$work/graph" 2>&1)"
 settle
 echo '# a word more' >>trilock.toml
 traced
-expect_equal 'an edit of a table does not' 1 "$(cmp -s .trilock/graph "$work/graph"; echo $?)"
+expect_equal 'an edit of a table does not' 1 "$(cmp -s "$(state_dir)/graph" "$work/graph"; echo $?)"
 settle
-change 'a graph of an earlier snapshot' 'whole 0 beside extra patterns' eval "cp '$work/graph' .trilock/graph; echo \$RANDOM >more/in"
+change 'a graph of an earlier snapshot' 'whole 0 beside extra patterns' eval "cp '$work/graph' '$(state_dir)/graph'; echo \$RANDOM >more/in"
 settle
 put forged more/in
 for forged in 0 1 7 99 -1 x 18446744073709551616 ''; do

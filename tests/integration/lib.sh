@@ -10,11 +10,11 @@ failed=0
 skipped=0
 
 # Nothing of the caller's surroundings may decide a result.
-unset TF_CLI_CONFIG_FILE TF_WORKSPACE TF_DATA_DIR TF_CLI_ARGS GOFLAGS NO_COLOR DOCKER_HOST DOCKER_CONTEXT
+unset TF_CLI_CONFIG_FILE TF_WORKSPACE TF_DATA_DIR TF_CLI_ARGS GOFLAGS NO_COLOR DOCKER_HOST DOCKER_CONTEXT TRILOCK_STATE_DIR
 while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(TRILOCK_VAR_|TF_VAR_)')
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/trilock-test.XXXXXX")
-export XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME=$work/cache XDG_STATE_HOME=$work/state-home
 started=()
 bridges=()
 
@@ -115,6 +115,23 @@ trilock() {
   code=$?
   out=$(cat "$work/out")
   err=$(cat "$work/err")
+}
+
+# Where a workspace keeps what can be done without; a place where nothing is before its first run. It looks the id up by
+# the path that stands beside it, not by the link that trilock uses.
+state_dir() { # directory (default: the current one)
+  local base=${TRILOCK_STATE_DIR:-$XDG_STATE_HOME/trilock} path note text
+  path=$(realpath "${1:-.}")
+  for note in "$base"/*/workspace; do
+    [ "$(tail -n +3 "$note" 2>/dev/null)" = "$path" ] || continue
+    text=$(find "$base/by-path" -lname "$(basename "$(dirname "$note")")*" -printf '%l')
+    case $text in
+      */work) echo "$base/$text" ;;
+      *) echo "$path/.trilock/$text" ;;
+    esac
+    return
+  done
+  echo "$path/.trilock/none"
 }
 
 # `trilock run --json ARGS`; afterwards also `events`, a file with one event a line.

@@ -102,10 +102,10 @@ TEST_CASE("lines that were cut short, or are none of ours, are passed over") {
 
 TEST_CASE("a journal that cannot be written is an error before anything starts") {
   const auto begun = [&] {
-    Journal full("/proc/self/nowhere/journal", new_brands());
+    Journal full("/proc/nowhere/journal", new_brands());
     (void)full.arm();
     return full.begin();
   }();
   REQUIRE(!begun);
-  CHECK(begun.error().message.starts_with("cannot write `/proc/self/nowhere/journal`: "));
+  CHECK(begun.error().message.starts_with("cannot write `/proc/nowhere/journal`: "));
 }

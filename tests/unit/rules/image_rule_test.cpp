@@ -456,8 +456,7 @@ TEST_CASE("image: with `[cache] images` an image that other machines may use has
   CHECK(scene.plan("b").outputs.size() == 1);
 
   scene.context.tools["tar"] = {"/usr/bin/tar"};
-  CHECK(scene.resolve("a").processes.back().argv.back() ==
-        std::string(workspace_marker) + "/.trilock/images/image.a.oci.tar");
+  CHECK(scene.resolve("a").processes.back().argv.back() == std::string(state_marker) + "/images/image.a.oci.tar");
   scene.context.tools.erase("tar");
   const auto without = scene.rule.resolve(scene.plan("a"), scene.target("a"), scene.context);
   REQUIRE_FALSE(without);

@@ -73,7 +73,8 @@ struct Workspace {
   Run execute(const Action& action, const Node& node, const Target& target) {
     const TemporaryDirectory scratch;
     const auto absolute = [&](std::string value) {
-      return replaced(replaced(std::move(value), scratch_marker, scratch.path()), workspace_marker, root.path());
+      value = replaced(replaced(std::move(value), scratch_marker, scratch.path()), workspace_marker, root.path());
+      return replaced(std::move(value), state_marker, root.path() + "/.trilock");
     };
     for (const FileWrite& write : action.writes) put(absolute(write.path), write.content);
     std::vector<EnvVar> env = action.env;

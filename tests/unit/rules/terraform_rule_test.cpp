@@ -220,7 +220,7 @@ TEST_CASE("the environment") {
     CHECK_MESSAGE(variable(action, name) == nullptr, name);
   }
   CHECK(variable(action, "TF_WORKSPACE")->value == "default");
-  CHECK(variable(action, "TF_DATA_DIR")->value == std::string(workspace_marker) + "/.trilock/terraform/terraform.stg");
+  CHECK(variable(action, "TF_DATA_DIR")->value == std::string(state_marker) + "/terraform/terraform.stg");
   CHECK(std::is_sorted(action.env.begin(), action.env.end(),
                        [](const EnvVar& a, const EnvVar& b) { return a.name < b.name; }));
 
@@ -230,7 +230,7 @@ TEST_CASE("the environment") {
   other.target.label = "terraform.stg[env=a/b]";
   const Action matrix = other.action();
   const auto& dir = variable(matrix, "TF_DATA_DIR")->value;
-  CHECK(dir.starts_with(std::string(workspace_marker) + "/.trilock/terraform/terraform.stg_env_a_b_-"));
+  CHECK(dir.starts_with(std::string(state_marker) + "/terraform/terraform.stg_env_a_b_-"));
 }
 
 TEST_CASE("one node at a time may use a state") {
