@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cache/hash.hpp"
-#include "cache/result_codec.hpp"
+#include "cache/recorded_result.hpp"
 #include "rules/rule.hpp"
 
 namespace trilock {
@@ -325,7 +325,7 @@ std::optional<RunScope> Change::scope(const Graph& graph, std::vector<StoredResu
     if (decided_[whole] || graph_.nodes[whole].wanted == 0) continue;
     const auto stored = scope.recorded.find(graph.node(static_cast<NodeId>(i)).label);
     if (stored == scope.recorded.end()) return std::nullopt;
-    Result<ActionResult> result = decode(stored->second.bytes);
+    Result<ActionResult> result = read_recorded(stored->second.bytes, graph.node(static_cast<NodeId>(i)).outputs);
     if (!result) return std::nullopt;
     scope.found[i] = {
         .outcome = Outcome::unchanged, .blamed = {}, .key = stored->second.key, .result = *std::move(result)};

@@ -9,7 +9,7 @@
 #include "cache/glob.hpp"
 #include "cache/output_check.hpp"
 #include "cache/outputs.hpp"
-#include "cache/result_codec.hpp"
+#include "cache/recorded_result.hpp"
 #include "engine/discovered.hpp"
 #include "engine/portable_action.hpp"
 #include "engine/resolver.hpp"
@@ -274,7 +274,8 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
   Result<ActionResult> result;
   const bool discovers = !decision.action.depfile.empty();
   if (discovers)
-    if (result = decode(recorded->second.bytes); result) adopt_discovered(state, result->discovered, decision);
+    if (result = read_recorded(recorded->second.bytes, decision.action.outputs); result)
+      adopt_discovered(state, result->discovered, decision);
   if (recorded->second.key != decision.key) {
     const Result<std::optional<ActionResult>> earlier = state.db.result(label);
     if (earlier && *earlier)
@@ -282,7 +283,7 @@ bool use_recorded(RunState& state, NodeId id, Resolver& resolver, Decision& deci
     decision.reason = reason_of(decision.changes);
     return false;
   }
-  if (!discovers) result = decode(recorded->second.bytes);
+  if (!discovers) result = read_recorded(recorded->second.bytes, decision.action.outputs);
   if (!result) {
     decision.reason = result.error().message;
     return false;

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <tuple>
 
-#include "cache/result_codec.hpp"
+#include "cache/recorded_result.hpp"
 #include "engine/executor.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/node_run.hpp"
@@ -421,7 +421,8 @@ std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& plan
     finished.result = next.decision.result;
     if (what == Next::run) {
       if (const auto recorded = state.recorded.find(planned.graph.node(id).label); recorded != state.recorded.end())
-        if (auto result = decode(recorded->second.bytes)) finished.result = std::move(*result);
+        if (auto result = read_recorded(recorded->second.bytes, planned.graph.node(id).outputs))
+          finished.result = std::move(*result);
       after[index_of(id)] = planned.graph.node(id).label;
     } else {
       after[index_of(id)] = next.after;
