@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "engine/cli/snapshot_writer.hpp"
 #include "engine/cli/standard_output.hpp"
 #include "engine/leftovers.hpp"
+#include "engine/old_state.hpp"
 #include "engine/workspace_lock.hpp"
 
 namespace trilock::cli {
@@ -173,6 +175,9 @@ void clear(Session& session, RunOptions& options) {
   const std::vector<std::string> said =
       clear_leftovers(*workspace.journal(), workspace.disk(), workspace.state_dir() + "/tmp", options.unfinished);
   for (const std::string& text : said) print_err("warning: {}\n", text);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  remove_old_state(workspace.disk(), workspace.root(), workspace.place(),
+                   std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
 // Drafts the snapshot of a run while what that made is being published.
