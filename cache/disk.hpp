@@ -47,6 +47,14 @@ struct NewFileMode {
   std::uint32_t bits = 0644;
 };
 
+// What a Disk keeps to. Paths that do not begin with `root` are not confined.
+struct Confinement {
+  enum class Way : std::uint8_t { kernel, walk };
+  std::string root = {};                  // absolute, without symlinks; "" confines nothing
+  std::vector<std::string> allowed = {};  // absolute; where symlinks may lead besides
+  Way way = Way::kernel;                  // `walk` does without openat2, as old kernels have to
+};
+
 // Held until it is destroyed; the kernel gives it back when the process ends, however it ends.
 class DiskLock {
  public:
@@ -92,6 +100,10 @@ class Disk {
   virtual Status set_mtime(const std::string& path, std::int64_t mtime_ns) = 0;  // of a symlink itself
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;  // a whole tree; not an error when absent
+  virtual Status remove_empty_directory(const std::string& path) = 0;
+  // Whether a write to `path` may take place, as far as its directories exist: ErrorKind::invalid when a symlink on the
+  // way leads out of where this Disk may write. Changes nothing.
+  virtual Status check_place(const std::string& path) = 0;
 
   // --- what directories take that several processes or hosts use at once; none of these follows a symlink in the last
   // component, or waits for the other end of a fifo ---
@@ -116,6 +128,8 @@ class Disk {
   virtual Result<std::unique_ptr<DiskLock>> try_lock(const std::string& path) = 0;
 };
 
-[[nodiscard]] std::unique_ptr<Disk> make_real_disk();
+// Nothing below the root of `confinement` is written or removed through a symlink that leads out of it: such an
+// operation is refused with ErrorKind::invalid. Reading is not confined.
+[[nodiscard]] std::unique_ptr<Disk> make_real_disk(Confinement confinement = {});
 
 }  // namespace trilock

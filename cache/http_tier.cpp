@@ -109,13 +109,14 @@ std::unique_ptr<BodySource> source_of(const BlobSource& blob) {
 // A file in the making, hashed while it is written. No more than `size` bytes reach the disk, whatever is sent.
 class HttpTier::FileSink final : public BodySink {
  public:
-  FileSink(std::string path, std::uint64_t size) : path_(std::move(path)), size_(size) {}
+  FileSink(const Beneath& beneath, std::string path, std::uint64_t size)
+      : beneath_(beneath), path_(std::move(path)), size_(size) {}
 
   bool restart() override {
     file_.reset();
     hasher_ = StrongHasher();
     count_ = 0;
-    Result<PendingFile> file = PendingFile::create(path_);
+    Result<PendingFile> file = PendingFile::create(beneath_, path_);
     if (!file) {
       error_ = file.error();
       return false;
@@ -143,6 +144,7 @@ class HttpTier::FileSink final : public BodySink {
   Status publish(std::uint32_t mode) { return file_->publish(mode); }
 
  private:
+  const Beneath& beneath_;
   std::string path_;
   std::uint64_t size_;
   std::uint64_t count_ = 0;
@@ -176,8 +178,9 @@ Result<HttpSettings> read_http_settings(std::string_view url, const ReadVariable
   return settings;
 }
 
-HttpTier::HttpTier(HttpSettings settings, CacheMode mode)
+HttpTier::HttpTier(HttpSettings settings, CacheMode mode, Confinement confinement)
     : name_(fmt::format("the cache `{}`", settings.url)),
+      beneath_(std::move(confinement)),
       client_(std::move(settings)),
       writable_(mode == CacheMode::read_write) {}
 
@@ -254,7 +257,7 @@ Status HttpTier::fetch_batch(std::span<const BlobRequest> requests) {
   sinks.reserve(requests.size());
   std::vector<HttpTransfer> transfers;
   for (const BlobRequest& request : requests) {
-    FileSink& sink = sinks.emplace_back(request.path, request.size);
+    FileSink& sink = sinks.emplace_back(beneath_, request.path, request.size);
     if (request.size != 0)
       transfers.push_back(
           {.method = HttpMethod::get, .path = cas_path(request.digest), .sink = &sink, .size = request.size});

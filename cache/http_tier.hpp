@@ -11,6 +11,7 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "cache/beneath.hpp"
 #include "cache/cache_tier.hpp"
 #include "cache/http_client.hpp"
 #include "schemas/cache_settings.hpp"
@@ -23,8 +24,8 @@ Result<HttpSettings> read_http_settings(std::string_view url, const ReadVariable
 
 class HttpTier final : public CacheTier {
  public:
-  // With CacheMode::read `publish` does nothing.
-  HttpTier(HttpSettings settings, CacheMode mode);
+  // With CacheMode::read `publish` does nothing. Blobs are written where `confinement` allows, as a Disk does it.
+  HttpTier(HttpSettings settings, CacheMode mode, Confinement confinement = {});
 
   [[nodiscard]] std::string_view name() const override { return name_; }
   // Results of up to `largest_message` bytes. The blobs are not looked for.
@@ -51,6 +52,7 @@ class HttpTier final : public CacheTier {
   Status not_kept(std::span<const HttpTransfer> transfers);
 
   const std::string name_;
+  const Beneath beneath_;
   HttpClient client_;
   std::mutex mutex_;
   bool writable_;

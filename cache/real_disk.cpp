@@ -80,6 +80,8 @@ int copy_bytes(int from, int to, bool& writing) {
 
 class RealDisk final : public Disk {
  public:
+  explicit RealDisk(Confinement confinement) : beneath_(std::move(confinement)) {}
+
   Result<FileStat> stat(const std::string& path) override { return stat_with(path, AT_SYMLINK_NOFOLLOW); }
   Result<FileStat> stat_following(const std::string& path) override { return stat_with(path, 0); }
 
@@ -217,7 +219,7 @@ class RealDisk final : public Disk {
   }
 
   Status write(const std::string& path, std::string_view content, std::uint32_t mode) override {
-    Result<PendingFile> file = PendingFile::create(path);
+    Result<PendingFile> file = PendingFile::create(beneath_, path);
     if (!file) return std::unexpected(file.error());
     const int error = write_all(file->descriptor(), content);
     if (error != 0) return file->error(error);
@@ -227,7 +229,7 @@ class RealDisk final : public Disk {
   Status copy(const std::string& from, const std::string& to, std::uint32_t mode) override {
     Result<Descriptor> source = open_regular(from, "copy", O_NOFOLLOW);
     if (!source) return std::unexpected(source.error());
-    Result<PendingFile> file = PendingFile::create(to);
+    Result<PendingFile> file = PendingFile::create(beneath_, to);
     if (!file) return std::unexpected(file.error());
     bool writing = false;
     const int error = copy_bytes(source->get(), file->descriptor(), writing);
@@ -236,53 +238,63 @@ class RealDisk final : public Disk {
   }
 
   Status make_directories(const std::string& path, std::uint32_t mode) override {
-    const int error = make_directories_at(path, mode);
-    if (error != 0) return fail_errno(cannot("make the directory", path), error);
+    const int error = make_directories_at(beneath_, path, mode);
+    if (error != 0) return fail_at(beneath_, cannot("make the directory", path), error);
     return {};
   }
 
   Status make_symlink(const std::string& target, const std::string& path) override {
-    const std::string temporary = temporary_name(path);
-    int error = ::symlink(target.c_str(), temporary.c_str()) == 0 ? 0 : errno;
+    int error = symlink_at(target, path);
     if (error == ENOENT && !target.empty()) {
-      error = make_directories_at(parent_of(path), 0755);
-      if (error == 0 && ::symlink(target.c_str(), temporary.c_str()) != 0) error = errno;
+      error = make_directories_at(beneath_, parent_of(path), 0755);
+      if (error == 0) error = symlink_at(target, path);
     }
-    if (error != 0) return fail_errno(cannot("make the symlink", path), error);
-    error = ::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
-    if (error == EISDIR) {
-      std::string failed;
-      error = remove_tree(path, failed);
-      if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-    }
-    if (error == 0) return {};
-    ::unlink(temporary.c_str());
-    return fail_errno(cannot("make the symlink", path), error);
+    if (error != 0) return fail_at(beneath_, cannot("make the symlink", path), error);
+    return {};
   }
 
   Status set_mode(const std::string& path, std::uint32_t mode) override {
-    if (::fchmodat(AT_FDCWD, path.c_str(), mode, AT_SYMLINK_NOFOLLOW) == 0) return {};
-    return fail_errno(cannot("set the mode of", path), errno);
+    return at(path, "set the mode of",
+              [&](int directory, const char* name) { return ::fchmodat(directory, name, mode, AT_SYMLINK_NOFOLLOW); });
   }
 
   Status set_mtime(const std::string& path, std::int64_t mtime_ns) override {
     constexpr std::int64_t second = 1'000'000'000;
     const std::int64_t below = ((mtime_ns % second) + second) % second;
     const std::array<timespec, 2> times = {timespec{0, UTIME_OMIT}, timespec{(mtime_ns - below) / second, below}};
-    if (::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) == 0) return {};
-    return fail_errno(cannot("set the time of", path), errno);
+    return at(path, "set the time of", [&](int directory, const char* name) {
+      return ::utimensat(directory, name, times.data(), AT_SYMLINK_NOFOLLOW);
+    });
   }
 
   Status rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) == 0) return {};
-    return fail_errno(cannot("rename", from) + " to `" + to + "`", errno);
+    Beneath::Place source;
+    Beneath::Place target;
+    int error = beneath_.find(from, source);
+    if (error == 0) error = beneath_.find(to, target);
+    if (error == 0 && ::renameat(source.directory, source.name.c_str(), target.directory, target.name.c_str()) != 0)
+      error = errno;
+    if (error == 0) return {};
+    return fail_at(beneath_, cannot("rename", from) + " to `" + to + "`", error);
   }
 
   Status remove(const std::string& path) override {
     std::string failed;
-    const int error = remove_tree(path, failed);
-    if (error != 0) return fail_errno(cannot("remove", failed), error);
+    const int error = remove_tree(beneath_, path, failed);
+    if (error != 0) return fail_at(beneath_, cannot("remove", failed), error);
     return {};
+  }
+
+  Status remove_empty_directory(const std::string& path) override {
+    return at(path, "remove",
+              [](int directory, const char* name) { return ::unlinkat(directory, name, AT_REMOVEDIR); });
+  }
+
+  Status check_place(const std::string& path) override {
+    Beneath::Place place;
+    const int error = beneath_.find(path, place);
+    if (error == 0 || error == ENOENT) return {};
+    return fail_at(beneath_, cannot("write", path), error);
   }
 
   Result<std::string> read_plain(const std::string& path, std::uint64_t largest) override {
@@ -290,22 +302,53 @@ class RealDisk final : public Disk {
   }
   Result<StrongDigest> hash_plain(const std::string& path) override { return hash_plain_file(path); }
   Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) override {
-    return write_new_file(path, bytes, mode);
+    return write_new_file(beneath_, path, bytes, mode);
   }
   Result<FileStat> copy_exact(const std::string& from, const std::string& to, const StrongDigest& digest,
                               std::uint64_t size, NewFileMode mode) override {
-    return copy_exact_file(from, to, digest, size, mode);
+    return copy_exact_file(beneath_, from, to, digest, size, mode);
   }
-  Status touch(const std::string& path) override { return touch_file(path); }
+  Status touch(const std::string& path) override { return touch_file(beneath_, path); }
   Status sync_files(std::span<const std::string> paths) override { return sync_file_data(paths); }
   Status sync_directories(std::span<const std::string> paths) override { return sync_directory_names(paths); }
-  Result<std::unique_ptr<DiskLock>> try_lock(const std::string& path) override { return try_lock_file(path); }
+  Result<std::unique_ptr<DiskLock>> try_lock(const std::string& path) override { return try_lock_file(beneath_, path); }
+
+ private:
+  template <class Call>
+  Status at(const std::string& path, std::string_view verb, Call call) {
+    Beneath::Place place;
+    int error = beneath_.find(path, place);
+    if (error == 0 && call(place.directory, place.name.c_str()) != 0) error = errno;
+    if (error == 0) return {};
+    return fail_at(beneath_, cannot(verb, path), error);
+  }
+
+  // Under a name of its own first, so that it takes the place of what is there in one step.
+  int symlink_at(const std::string& target, const std::string& path) {
+    Beneath::Place place;
+    if (const int error = beneath_.find(path, place); error != 0) return error;
+    const std::string temporary = temporary_name(place.name);
+    if (::symlinkat(target.c_str(), place.directory, temporary.c_str()) != 0) return errno;
+    const auto publish = [&] {
+      return ::renameat(place.directory, temporary.c_str(), place.directory, place.name.c_str()) == 0 ? 0 : errno;
+    };
+    int error = publish();
+    if (error == EISDIR) {
+      std::string failed;
+      error = remove_tree(beneath_, path, failed);
+      if (error == 0) error = publish();
+    }
+    if (error != 0) ::unlinkat(place.directory, temporary.c_str(), 0);
+    return error;
+  }
+
+  Beneath beneath_;
 };
 
 }  // namespace
 
-std::unique_ptr<Disk> make_real_disk() {
-  return std::make_unique<RealDisk>();
+std::unique_ptr<Disk> make_real_disk(Confinement confinement) {
+  return std::make_unique<RealDisk>(std::move(confinement));
 }
 
 }  // namespace trilock

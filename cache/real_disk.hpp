@@ -12,28 +12,10 @@
 #include <string_view>
 #include <utility>
 
+#include "cache/beneath.hpp"
 #include "cache/disk.hpp"
 
 namespace trilock {
-
-// Owns a file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor();
-  [[nodiscard]] int get() const { return number_; }
-  explicit operator bool() const { return number_ >= 0; }
-  [[nodiscard]] int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_ = -1;
-};
 
 // A system call again for as long as signals interrupt it.
 template <class Call>
@@ -62,18 +44,21 @@ int read_pieces(int file, Sink sink);
 // "" for "/" and for a name without a slash.
 [[nodiscard]] std::string parent_of(const std::string& path);
 
-// 0, or the errno of what failed.
-[[nodiscard]] int make_directories_at(const std::string& path, std::uint32_t mode);
+// The error of a failed system call, or of a path whose symlinks lead out of `beneath`.
+[[nodiscard]] std::unexpected<Error> fail_at(const Beneath& beneath, std::string what, int error);
 
-// Removes a tree without following symlinks. 0 also when there was none; otherwise the errno of what failed and, in
-// `failed`, its path.
-[[nodiscard]] int remove_tree(const std::string& path, std::string& failed);
+// 0, or what failed, as Beneath has it.
+[[nodiscard]] int make_directories_at(const Beneath& beneath, const std::string& path, std::uint32_t mode);
+
+// Removes a tree without following symlinks. 0 also when there was none; otherwise what failed, as Beneath has it, and,
+// in `failed`, its path.
+[[nodiscard]] int remove_tree(const Beneath& beneath, const std::string& path, std::string& failed);
 
 // A file in the making beside its target: it appears there whole, by rename, or it disappears.
 class PendingFile {
  public:
   // Makes missing parent directories.
-  static Result<PendingFile> create(const std::string& target);
+  static Result<PendingFile> create(const Beneath& beneath, const std::string& target);
   PendingFile(PendingFile&&) noexcept = default;
   PendingFile& operator=(PendingFile&&) = delete;
   ~PendingFile();
@@ -82,22 +67,23 @@ class PendingFile {
   [[nodiscard]] std::unexpected<Error> error(int error_number) const;
 
  private:
-  PendingFile(std::string target, std::string path, Descriptor file);
+  PendingFile(std::string target, Beneath::Place place, std::string name, Descriptor file);
   std::string target_;
-  std::string path_;
+  Beneath::Place place_;  // of the target
+  std::string name_;      // there
   Descriptor file_;
 };
 
 // The functions of Disk for shared directories.
 Result<std::string> read_plain_file(const std::string& path, std::uint64_t largest);
 Result<StrongDigest> hash_plain_file(const std::string& path);
-Status write_new_file(const std::string& path, std::string_view bytes, NewFileMode mode);
-Result<FileStat> copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest,
-                                 std::uint64_t size, NewFileMode mode);
-Status touch_file(const std::string& path);
+Status write_new_file(const Beneath& beneath, const std::string& path, std::string_view bytes, NewFileMode mode);
+Result<FileStat> copy_exact_file(const Beneath& beneath, const std::string& from, const std::string& to,
+                                 const StrongDigest& digest, std::uint64_t size, NewFileMode mode);
+Status touch_file(const Beneath& beneath, const std::string& path);
 Status sync_file_data(std::span<const std::string> paths);
 Status sync_directory_names(std::span<const std::string> paths);
-Result<std::unique_ptr<DiskLock>> try_lock_file(const std::string& path);
+Result<std::unique_ptr<DiskLock>> try_lock_file(const Beneath& beneath, const std::string& path);
 
 // A name in the directory of `target` that nothing else uses, on this or another host: process ids collide across
 // hosts that share a directory, so it carries the host's name and random bits.

@@ -32,20 +32,16 @@ Result<Descriptor> open_plain(const std::string& path, std::string_view verb, Fi
 // A file that is removed again unless it is finished.
 class NewFile {
  public:
-  NewFile(const std::string& path, NewFileMode mode) : path_(path), mode_(mode) {
-    constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    const auto create = [&] { return retry_interrupted([&] { return ::open(path.c_str(), flags, mode.bits); }); };
-    file_ = Descriptor(create());
-    if (!file_ && errno == ENOENT) {
-      error_ = make_directories_at(parent_of(path), mode.rule == NewFileMode::Rule::exact ? 0755 : 0777);
-      if (error_ == 0) file_ = Descriptor(create());
-    }
-    if (!file_ && error_ == 0) error_ = errno;
+  NewFile(const Beneath& beneath, const std::string& path, NewFileMode mode) : mode_(mode) {
+    error_ = create(beneath, path);
+    if (error_ != ENOENT) return;
+    error_ = make_directories_at(beneath, parent_of(path), mode.rule == NewFileMode::Rule::exact ? 0755 : 0777);
+    if (error_ == 0) error_ = create(beneath, path);
   }
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
   ~NewFile() {
-    if (file_) ::unlink(path_.c_str());
+    if (file_) unlink();
   }
   [[nodiscard]] int error() const { return error_; }
   [[nodiscard]] int descriptor() const { return file_.get(); }
@@ -54,13 +50,22 @@ class NewFile {
     if (mode_.rule == NewFileMode::Rule::exact && ::fchmod(file_.get(), mode_.bits) != 0) return errno;
     if (::close(file_.release()) == 0 || errno == EINTR) return 0;
     const int error = errno;
-    ::unlink(path_.c_str());
+    unlink();
     return error;
   }
 
  private:
-  const std::string& path_;
+  int create(const Beneath& beneath, const std::string& path) {
+    constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    if (const int error = beneath.find(path, place_); error != 0) return error;
+    file_ = Descriptor(
+        retry_interrupted([&] { return ::openat(place_.directory, place_.name.c_str(), flags, mode_.bits); }));
+    return file_ ? 0 : errno;
+  }
+  void unlink() const { ::unlinkat(place_.directory, place_.name.c_str(), 0); }
+
   NewFileMode mode_;
+  Beneath::Place place_;
   Descriptor file_;
   int error_ = 0;
 };
@@ -76,8 +81,8 @@ std::unexpected<Error> other_bytes(const std::string& path) {
 }
 
 // Read, checked and only then written: the usual output is a few kilobytes, and costs no more than cp takes for it.
-Status copy_small(int source, const std::string& from, const std::string& to, const StrongDigest& digest,
-                  std::uint64_t size, NewFileMode mode) {
+Status copy_small(const Beneath& beneath, int source, const std::string& from, const std::string& to,
+                  const StrongDigest& digest, std::uint64_t size, NewFileMode mode) {
   Buffer buffer;
   std::size_t count = 0;
   while (count < size) {
@@ -89,14 +94,14 @@ Status copy_small(int source, const std::string& from, const std::string& to, co
   }
   const std::string_view bytes(buffer.data(), count);
   if (strong_digest(bytes) != digest) return other_bytes(from);
-  return write_new_file(to, bytes, mode);
+  return write_new_file(beneath, to, bytes, mode);
 }
 
 // What is verified is what will be read: the copy when extents are shared, the bytes on their way otherwise.
-Status copy_large(int source, const std::string& from, const std::string& to, const StrongDigest& digest,
-                  NewFileMode mode) {
-  NewFile target(to, mode);
-  if (target.error() != 0) return fail_errno(cannot("write", to), target.error());
+Status copy_large(const Beneath& beneath, int source, const std::string& from, const std::string& to,
+                  const StrongDigest& digest, NewFileMode mode) {
+  NewFile target(beneath, to, mode);
+  if (target.error() != 0) return fail_at(beneath, cannot("write", to), target.error());
   const bool shares = ::ioctl(target.descriptor(), FICLONE, source) == 0;
   StrongHasher hasher;
   int write_error = 0;
@@ -145,32 +150,36 @@ Result<StrongDigest> hash_plain_file(const std::string& path) {
   return hasher.finish();
 }
 
-Status write_new_file(const std::string& path, std::string_view bytes, NewFileMode mode) {
-  NewFile file(path, mode);
+Status write_new_file(const Beneath& beneath, const std::string& path, std::string_view bytes, NewFileMode mode) {
+  NewFile file(beneath, path, mode);
   int error = file.error();
   if (error == 0) error = write_all(file.descriptor(), bytes);
-  if (error != 0) return fail_errno(cannot("write", path), error);
+  if (error != 0) return fail_at(beneath, cannot("write", path), error);
   return finished(file, path);
 }
 
-Result<FileStat> copy_exact_file(const std::string& from, const std::string& to, const StrongDigest& digest,
-                                 std::uint64_t size, NewFileMode mode) {
+Result<FileStat> copy_exact_file(const Beneath& beneath, const std::string& from, const std::string& to,
+                                 const StrongDigest& digest, std::uint64_t size, NewFileMode mode) {
   FileStat stat;
   const Result<Descriptor> source = open_plain(from, "read", stat);
   if (!source) return std::unexpected(source.error());
   if (stat.size != size) return other_bytes(from);
-  Status copied = size <= buffer_size ? copy_small(source->get(), from, to, digest, size, mode)
-                                      : copy_large(source->get(), from, to, digest, mode);
+  Status copied = size <= buffer_size ? copy_small(beneath, source->get(), from, to, digest, size, mode)
+                                      : copy_large(beneath, source->get(), from, to, digest, mode);
   if (!copied) return std::unexpected(std::move(copied.error()));
   return stat;
 }
 
 // Both times are set to now: that is what everyone may do who may write to the file, while other times are for its
 // owner.
-Status touch_file(const std::string& path) {
+Status touch_file(const Beneath& beneath, const std::string& path) {
   const std::array<timespec, 2> now = {timespec{0, UTIME_NOW}, timespec{0, UTIME_NOW}};
-  if (::utimensat(AT_FDCWD, path.c_str(), now.data(), AT_SYMLINK_NOFOLLOW) == 0) return {};
-  return fail_errno(cannot("set the time of", path), errno);
+  Beneath::Place place;
+  int error = beneath.find(path, place);
+  if (error == 0 && ::utimensat(place.directory, place.name.c_str(), now.data(), AT_SYMLINK_NOFOLLOW) != 0)
+    error = errno;
+  if (error == 0) return {};
+  return fail_at(beneath, cannot("set the time of", path), error);
 }
 
 namespace {
@@ -205,18 +214,21 @@ Status sync_directory_names(std::span<const std::string> paths) {
 }
 
 // Of the open file, not of the process: it ends with the descriptor, whatever else the process does with the file.
-Result<std::unique_ptr<DiskLock>> try_lock_file(const std::string& path) {
-  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+Result<std::unique_ptr<DiskLock>> try_lock_file(const Beneath& beneath, const std::string& path) {
+  Descriptor file;
   const auto open_lock = [&] {
-    return Descriptor(retry_interrupted([&] { return ::open(path.c_str(), flags, 0666); }));
+    constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    Beneath::Place place;
+    if (const int error = beneath.find(path, place); error != 0) return error;
+    file = Descriptor(retry_interrupted([&] { return ::openat(place.directory, place.name.c_str(), flags, 0666); }));
+    return file ? 0 : errno;
   };
-  Descriptor file = open_lock();
-  if (!file && errno == ENOENT) {
-    if (const int error = make_directories_at(parent_of(path), 0777); error != 0)
-      return fail_errno(cannot("lock", path), error);
-    file = open_lock();
+  int error = open_lock();
+  if (error == ENOENT) {
+    error = make_directories_at(beneath, parent_of(path), 0777);
+    if (error == 0) error = open_lock();
   }
-  if (!file) return fail_errno(cannot("lock", path), errno);
+  if (error != 0) return fail_at(beneath, cannot("lock", path), error);
   struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;

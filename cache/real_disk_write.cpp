@@ -13,10 +13,6 @@
 
 namespace trilock {
 
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
-
 std::string cannot(std::string_view verb, const std::string& path) {
   std::string text = "cannot ";
   text.append(verb).append(" `").append(path).append("`");
@@ -44,19 +40,27 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
 }
 
-int make_directories_at(const std::string& path, std::uint32_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0) return 0;
-  if (errno == ENOENT) {
+std::unexpected<Error> fail_at(const Beneath& beneath, std::string what, int error) {
+  if (error != leads_out) return fail_errno(std::move(what), error);
+  return fail(ErrorKind::invalid, what + ": a symlink in its path leads out of `" + beneath.root() + "`",
+              "replace the symlink, or name the directory that it leads to in TRILOCK_OUTPUT_ROOTS");
+}
+
+int make_directories_at(const Beneath& beneath, const std::string& path, std::uint32_t mode) {
+  const auto make = [&] {
+    Beneath::Place place;
+    if (const int error = beneath.find(path, place); error != 0) return error;
+    return ::mkdirat(place.directory, place.name.c_str(), mode) == 0 ? 0 : errno;
+  };
+  int error = make();
+  if (error == ENOENT) {
     const std::string parent = parent_of(path);
     if (parent.empty()) return ENOENT;
-    const int error = make_directories_at(parent, mode);
+    error = make_directories_at(beneath, parent, mode);
     if (error != 0) return error;
-    if (::mkdir(path.c_str(), mode) == 0) return 0;
+    error = make();
   }
-  if (errno != EEXIST) return errno;
-  struct stat there = {};
-  if (::stat(path.c_str(), &there) != 0) return errno;
-  return S_ISDIR(there.st_mode) ? 0 : ENOTDIR;
+  return error == EEXIST ? beneath.find_directory(path) : error;
 }
 
 std::string temporary_name(const std::string& target) {
@@ -85,26 +89,32 @@ int write_all(int file, std::string_view bytes) {
   return 0;
 }
 
-PendingFile::PendingFile(std::string target, std::string path, Descriptor file)
-    : target_(std::move(target)), path_(std::move(path)), file_(std::move(file)) {}
+PendingFile::PendingFile(std::string target, Beneath::Place place, std::string name, Descriptor file)
+    : target_(std::move(target)), place_(std::move(place)), name_(std::move(name)), file_(std::move(file)) {}
 
-Result<PendingFile> PendingFile::create(const std::string& target) {
+Result<PendingFile> PendingFile::create(const Beneath& beneath, const std::string& target) {
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
   bool made_parents = false;
   for (;;) {
-    std::string path = temporary_name(target);
-    Descriptor file(retry_interrupted([&] { return ::open(path.c_str(), flags, 0600); }));
-    if (file) return PendingFile(target, std::move(path), std::move(file));
-    if (errno == EEXIST) continue;
-    if (errno != ENOENT || made_parents) return fail_errno(cannot("write", target), errno);
-    const int error = make_directories_at(parent_of(target), 0755);
-    if (error != 0) return fail_errno(cannot("write", target), error);
-    made_parents = true;
+    Beneath::Place place;
+    int error = beneath.find(target, place);
+    if (error == 0) {
+      std::string name = temporary_name(place.name);
+      Descriptor file(retry_interrupted([&] { return ::openat(place.directory, name.c_str(), flags, 0600); }));
+      if (file) return PendingFile(target, std::move(place), std::move(name), std::move(file));
+      error = errno;
+    }
+    if (error == EEXIST) continue;
+    if (error == ENOENT && !made_parents) {
+      error = make_directories_at(beneath, parent_of(target), 0755);
+      made_parents = true;
+    }
+    if (error != 0) return fail_at(beneath, cannot("write", target), error);
   }
 }
 
 PendingFile::~PendingFile() {
-  if (file_) ::unlink(path_.c_str());
+  if (file_) ::unlinkat(place_.directory, name_.c_str(), 0);
 }
 
 Status PendingFile::publish(std::uint32_t mode) {
@@ -112,10 +122,11 @@ Status PendingFile::publish(std::uint32_t mode) {
   // Network file systems report a full disk or quota only here. No fsync: whoever needs bytes to outlive a power cut
   // verifies them on reading, and a sync for each file would cost ten times the write.
   const int file = file_.release();
+  const int directory = place_.directory;
   int failed = ::close(file) != 0 && errno != EINTR ? errno : 0;
-  if (failed == 0 && ::rename(path_.c_str(), target_.c_str()) != 0) failed = errno;
+  if (failed == 0 && ::renameat(directory, name_.c_str(), directory, place_.name.c_str()) != 0) failed = errno;
   if (failed == 0) return {};
-  ::unlink(path_.c_str());
+  ::unlinkat(directory, name_.c_str(), 0);
   return error(failed);
 }
 
@@ -186,8 +197,12 @@ int remove_at(int parent, const char* name, const std::string& path, std::string
 
 }  // namespace
 
-int remove_tree(const std::string& path, std::string& failed) {
-  return remove_at(AT_FDCWD, path.c_str(), path, failed);
+int remove_tree(const Beneath& beneath, const std::string& path, std::string& failed) {
+  failed = path;
+  Beneath::Place place;
+  const int error = beneath.find(path, place);
+  if (error != 0) return error == ENOENT || error == ENOTDIR ? 0 : error;
+  return remove_at(place.directory, place.name.c_str(), path, failed);
 }
 
 }  // namespace trilock

@@ -233,7 +233,7 @@ Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const 
       Result<HttpSettings> http = read_http_settings(
           settings.shared, [&](const std::string& name) { return workspace.environment().get(name); });
       if (!http) return std::unexpected(http.error());
-      tier = std::make_unique<HttpTier>(std::move(*http), settings.mode);
+      tier = std::make_unique<HttpTier>(std::move(*http), settings.mode, workspace.confinement());
       break;
     }
   }

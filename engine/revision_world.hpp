@@ -43,6 +43,8 @@ class RevisionDisk final : public Disk {
   Status set_mtime(const std::string& path, std::int64_t mtime_ns) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Status remove_empty_directory(const std::string& path) override { return remove(path); }
+  Status check_place(const std::string& path) override { return remove(path); }
 
   // A revision has no cache of its own.
   Result<std::string> read_plain(const std::string& path, std::uint64_t largest) override;

@@ -10,6 +10,21 @@
 #include "engine/state_home.hpp"
 
 namespace trilock {
+namespace {
+
+// Where the runner, and nobody else, lets symlinks of the workspace lead: absolute directories with colons between.
+Confinement confinement_of(const std::string& root, const Environment& environment) {
+  Confinement confinement{.root = root};
+  const std::string roots = environment.get("TRILOCK_OUTPUT_ROOTS").value_or("");
+  for (std::size_t at = 0; at < roots.size();) {
+    const std::size_t end = std::min(roots.find(':', at), roots.size());
+    if (end > at) confinement.allowed.push_back(roots.substr(at, end - at));
+    at = end + 1;
+  }
+  return confinement;
+}
+
+}  // namespace
 
 Workspace::Workspace(std::string root, StatePlace place, Environment environment, Disk& disk, StateDb& db,
                      ProcessRunner& runner, Recall recall)
@@ -40,7 +55,12 @@ void Workspace::recall_all() {
 Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state, std::vector<std::string>& warnings,
                                                    Recall recall) {
   Environment environment = Environment::of_process();
-  std::unique_ptr<Disk> disk = make_real_disk();
+  Confinement confinement = confinement_of(root, environment);
+  for (const std::string& allowed : confinement.allowed)
+    if (!allowed.starts_with('/'))
+      return fail(ErrorKind::invalid, fmt::format("TRILOCK_OUTPUT_ROOTS: `{}` is no absolute path", allowed),
+                  "it holds absolute directories with `:` between them");
+  std::unique_ptr<Disk> disk = make_real_disk(std::move(confinement));
   Result<OpenedState> opened =
       open_state(*disk, root, environment, state == State::make ? StateAccess::make : StateAccess::look);
   if (!opened) return std::unexpected(opened.error());
@@ -64,6 +84,10 @@ Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state
                                                *parts.disk, *parts.db, *parts.runner, recall);
   workspace->owned_ = std::move(parts);
   return workspace;
+}
+
+Confinement Workspace::confinement() const {
+  return confinement_of(root_, environment_);
 }
 
 std::string Workspace::absolute_path(const std::string& path) const {

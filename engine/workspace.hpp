@@ -57,6 +57,8 @@ class Workspace {
   [[nodiscard]] Tools& tools() { return tools_; }
   [[nodiscard]] Journal* journal() { return owned_.journal.get(); }  // null over parts of another
   [[nodiscard]] const Environment& environment() const { return environment_; }
+  // What its Disk keeps to: the workspace, and what TRILOCK_OUTPUT_ROOTS allows besides.
+  [[nodiscard]] Confinement confinement() const;
 
   // TRILOCK_CACHE_DIR, else `[cache] dir`, else $XDG_CACHE_HOME/trilock, else ~/.cache/trilock. Absolute.
   [[nodiscard]] std::string cache_dir(const CacheSettings& settings) const;

@@ -522,6 +522,22 @@ Status MemoryDisk::remove(const std::string& path) {
   return {};
 }
 
+Status MemoryDisk::remove_empty_directory(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  int error = begin_write();
+  const Resolved resolved = resolve(path, Last::kept);
+  if (error == 0) error = resolved.error;
+  const auto found = error == 0 ? files_.find(resolved.path) : files_.end();
+  if (error == 0 && found == files_.end()) error = ENOENT;
+  if (error == 0 && found->second.stat.type != FileType::directory) error = ENOTDIR;
+  if (error == 0) {
+    const auto below = files_.lower_bound(resolved.path + "/");
+    if (below != files_.end() && below->first.starts_with(resolved.path + "/")) error = ENOTEMPTY;
+  }
+  if (error == 0) erase_tree(resolved.path);
+  return as_status(cannot("remove", path), error);
+}
+
 Result<std::string> MemoryDisk::read_plain(const std::string& path, std::uint64_t largest) {
   const Result<FileStat> found = stat(path);
   if (!found) return std::unexpected(found.error());

@@ -76,6 +76,8 @@ class MemoryDisk final : public Disk {
   Status set_mtime(const std::string& path, std::int64_t mtime_ns) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Status remove_empty_directory(const std::string& path) override;
+  Status check_place(const std::string&) override { return {}; }  // confines nothing
   Result<std::string> read_plain(const std::string& path, std::uint64_t largest) override;
   Result<StrongDigest> hash_plain(const std::string& path) override;
   Status write_new(const std::string& path, std::string_view bytes, NewFileMode mode) override;
