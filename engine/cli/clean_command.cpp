@@ -1,32 +1,42 @@
-// Removes what nodes made: the entries of their recorded results, and directories that are empty then. A file that no
-// result speaks of is never touched, so a source cannot be lost to an output that was declared by mistake.
+// Removes what nodes made: engine/clean.hpp decides what that is, this says it.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "engine/clean.hpp"
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/standard_output.hpp"
+#include "engine/command_text.hpp"
 #include "engine/workspace_lock.hpp"
 #include "schemas/json.hpp"
 
 namespace trilock::cli {
 namespace {
 
-// Deepest first: entries are sorted by path, so what is inside a directory comes after it.
-void remove_outputs(Workspace& workspace, const ActionResult& result, JsonArray& removed) {
-  for (auto entry = result.outputs.rbegin(); entry != result.outputs.rend(); ++entry) {
-    const std::string path = workspace.tree().absolute(entry->path);
-    const Result<FileStat> stat = workspace.disk().stat(path);
-    if (!stat) continue;
-    if (entry->type == EntryType::directory) {
-      if (stat->type == FileType::directory && ::rmdir(path.c_str()) == 0) removed.emplace_back(entry->path);
-      continue;
-    }
-    if (stat->type == FileType::directory) continue;
-    if (workspace.disk().remove(path)) removed.emplace_back(entry->path);
+// A path holds whatever bytes a file name may have.
+void print_lines(const Cleaned& cleaned) {
+  for (const std::string& path : cleaned.removed) print_out("removed {}\n", printable(path));
+  for (const Cleaned::Kept& kept : cleaned.kept)
+    print_out("kept {}: {}\n", printable(kept.path), printable(kept.reason));
+  if (cleaned.removed.empty() && cleaned.kept.empty()) print_out("nothing to remove\n");
+}
+
+void print_json(Cleaned cleaned) {
+  JsonArray removed;
+  for (std::string& path : cleaned.removed) removed.emplace_back(std::move(path));
+  JsonArray kept;
+  for (Cleaned::Kept& each : cleaned.kept) {
+    JsonObject object;
+    object.set("path", std::move(each.path));
+    object.set("reason", std::move(each.reason));
+    kept.emplace_back(std::move(object));
   }
+  JsonObject document = versioned_document();
+  document.set("removed", std::move(removed));
+  document.set("kept", std::move(kept));
+  print_document(std::move(document));
 }
 
 // Outputs are not taken from under a run. Null, without error, when there is nothing that a run could have made.
@@ -53,21 +63,20 @@ int clean_command(const Invocation& invocation) {
     report(session, lock.error());
     return end_without_result(invocation, session, exit_environment);
   }
-  JsonArray removed;
+  Cleaned cleaned;
   for (const NodeId id : selected) {
-    const auto result = session.workspace->db().result(session.planned.graph.node(id).label);
-    if (result && *result) remove_outputs(*session.workspace, **result, removed);
+    const Node& node = session.planned.graph.node(id);
+    const auto result = session.workspace->db().result(node.label);
+    clean_outputs(session.workspace->tree(), node, result && *result ? &**result : nullptr, cleaned);
   }
-  std::reverse(removed.begin(), removed.end());
-  if (!invocation.json) {
-    for (const Json& path : removed) print_out("removed {}\n", *path.string());
-    if (removed.empty()) print_out("nothing to remove\n");
-    return exit_done;
-  }
-  JsonObject document = versioned_document();
-  document.set("removed", std::move(removed));
-  print_document(std::move(document));
-  return exit_done;
+  std::ranges::reverse(cleaned.removed);
+  for (const Error& error : cleaned.errors) report(session, error);
+  const int code = cleaned.errors.empty() ? exit_done : exit_environment;
+  if (invocation.json)
+    print_json(std::move(cleaned));
+  else
+    print_lines(cleaned);
+  return code;
 }
 
 }  // namespace trilock::cli
