@@ -1,6 +1,6 @@
-// Putting outputs back in two steps. First every file and symlink that differs is made, and verified, in
-// `.trilock/tmp` of the workspace, where no glob and no listing of a node that runs at the same time can see it; so a
-// missing or damaged blob and a full disk are found while nothing has changed. Then they are renamed into place, so a
+// Putting outputs back in two steps. First every file and symlink that differs is made, and verified, in the scratch
+// directory of the workspace, where no glob and no listing of a node that runs at the same time can see it; so
+// a missing or damaged blob and a full disk are found while nothing has changed. Then they are renamed into place, so a
 // kill leaves no temporary among the outputs; a directory that is missing is made whole there and renamed at once, with
 // all that is below it.
 #include <algorithm>
@@ -138,7 +138,8 @@ Status Restoration::apply(Work& work) {
   }
   if (Status status = make_room(difference); !status) return status;
   if (entry.type != EntryType::directory) return put_in_place(work);
-  // The output may be on another file system than `.trilock`, and then all that is below is put there piece by piece.
+  // The output may be on another file system than the scratch directory, and then all that is below is put there piece
+  // by piece.
   if (!work.staged.empty()) work.moved = disk_.rename(work.staged, path).has_value();
   return work.moved ? Status{} : disk_.make_directories(path, entry.mode | owner_access);
 }
@@ -162,7 +163,7 @@ Status Restoration::put_in_place(const Work& work) {
   const std::string path = tree_.absolute(work.difference.path);
   const OutputEntry& entry = *work.difference.entry;
   const Status renamed = disk_.rename(work.staged, path);
-  // The output may be on another file system than `.trilock`.
+  // The output may be on another file system than the scratch directory.
   if (!renamed && renamed.error().kind == ErrorKind::io) {
     if (entry.type == EntryType::symlink) return disk_.make_symlink(entry.symlink_target, path);
     return disk_.copy(work.staged, path, entry.mode);
@@ -195,14 +196,14 @@ Status Restoration::settle_directories() {
 }  // namespace
 
 Status restore_outputs(SourceTree& tree, const FetchAll& fetch, std::span<const OutputSpec> outputs,
-                       std::span<const OutputEntry> entries) {
+                       std::span<const OutputEntry> entries, const std::string& scratch_root) {
   if (outputs.empty()) return {};
   const std::string unusable = unusable_entry(outputs, entries);
   if (!unusable.empty()) return fail(ErrorKind::corrupt, "stored outputs cannot be used: " + unusable);
   for (const OutputSpec& output : outputs) tree.forget(output.path);
   // Two nodes never share an output, so its name tells the stages of nodes that are restored at once apart.
   const std::string name = fast_digest(outputs.front().path).hex();
-  Restoration restoration(tree, fetch, tree.absolute(".trilock/tmp/restore-" + name));
+  Restoration restoration(tree, fetch, fmt::format("{}/restore-{}", scratch_root, name));
   if (Status status = restoration.find_differences(outputs, entries); !status) return status;
   const Status status = restoration.run();
   for (const OutputSpec& output : outputs) tree.forget(output.path);

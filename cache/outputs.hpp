@@ -34,8 +34,9 @@ std::string compare_outputs(SourceTree& tree, std::span<const OutputSpec> output
 // Makes the disk hold exactly `entries`; what differs is written and nothing else, each file whole or not at all.
 // Fails with not_found or corrupt when a blob is not to be had or the entries would write elsewhere than at the
 // outputs, before anything is changed. After any other failure some outputs are old and some are new, and the same
-// call again finishes the work. The tree forgets the outputs.
+// call again finishes the work. The tree forgets the outputs. What is put in place is made in `scratch_root` (absolute)
+// first.
 Status restore_outputs(SourceTree& tree, const FetchAll& fetch, std::span<const OutputSpec> outputs,
-                       std::span<const OutputEntry> entries);
+                       std::span<const OutputEntry> entries, const std::string& scratch_root);
 
 }  // namespace trilock

@@ -59,6 +59,18 @@ bool uses_scratch(const Action& action) {
   return !action.staged.empty() || !action.collect.empty() || uses_scratch(action.env, action.processes);
 }
 
+// Whether all that a node writes stays where it may: found before anything of it is begun, since trilock cannot keep a
+// process from following a symlink that leads out.
+Status check_places(SourceTree& tree, const Action& action) {
+  const auto check = [&](const std::string& path) { return tree.disk().check_place(tree.absolute(path)); };
+  for (const OutputSpec& output : action.outputs)
+    if (Status status = check(output.path); !status) return status;
+  for (const FileWrite& write : action.writes)
+    if (!write.path.starts_with('\x1f'))
+      if (Status status = check(write.path); !status) return status;
+  return action.depfile.empty() || action.depfile.starts_with('\x1f') ? Status{} : check(action.depfile);
+}
+
 // One attempt to run an action: its processes in order, in a scratch directory.
 class Attempt {
  public:
@@ -98,6 +110,7 @@ class Attempt {
   }
 
   std::optional<Trouble> prepare() {
+    if (Status within = check_places(state_.tree, action_); !within) return trouble_of(within.error());
     if (state_.journal != nullptr)  // a kill from here on leaves a scratch directory
       if (Status begun = state_.journal->begin(); !begun) return trouble_of(begun.error());
     if (uses_scratch(action_))
@@ -356,20 +369,22 @@ void run_action(RunState& state, NodeId id, Decision& decision, NodeReport& repo
 
 // False when the cache lost what it had, or what was elsewhere does not come back: the node has to run after all.
 bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report) {
-  Status restored = state.journal == nullptr ? Status() : state.journal->begin();
+  Status restored = check_places(state.tree, decision.action);
+  if (restored && state.journal != nullptr) restored = state.journal->begin();
   const LookupAnswer from =
       decision.recorded_here ? LookupAnswer::local : decision.answer.value_or(LookupAnswer::local);
   if (restored)
-    restored =
-        restore_outputs(state.tree, state.cache->source(from), decision.action.outputs, decision.result->outputs);
+    restored = restore_outputs(state.tree, state.cache->source(from), decision.action.outputs, decision.result->outputs,
+                               state.scratch_root);
   if (!restored && (restored.error().kind == ErrorKind::not_found || restored.error().kind == ErrorKind::corrupt)) {
     decision.reason = restored.error().message;
     return false;
   }
   if (!restored) {
     report.reason = restored.error().message;
+    report.help = restored.error().help;
     report.outcome = Outcome::failed;
-    report.environment_failed = true;
+    report.environment_failed = restored.error().kind != ErrorKind::invalid;
     decision.result.reset();
     return true;
   }

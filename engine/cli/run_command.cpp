@@ -66,6 +66,7 @@ std::unique_ptr<EventListener> make_listener(const Invocation& invocation, const
                             .color_err = use_color(environment.all(), ::isatty(STDERR_FILENO) == 1),
                             .verbose = invocation.verbose,
                             .dry = invocation.dry_run,
+                            .disk = &session.workspace->disk(),
                             .log_dir = session.workspace->state_dir() + "/logs"});
 }
 

@@ -177,7 +177,8 @@ int restore_into_read_only_directories() {
   if (!good || !before || !test::keep_outputs(tree, cache, *before)) return 3;
   good = random.disk->set_mode(top + "/inner", 0755) && random.disk->remove(top + "/inner/file") &&
          random.disk->set_mode(top + "/inner", 0555);
-  if (!good || !restore_outputs(tree, blobs_from(cache), random.outputs, *before)) return 4;
+  if (!good || !restore_outputs(tree, blobs_from(cache), random.outputs, *before, tree.absolute(".trilock/tmp")))
+    return 4;
   const Result<std::vector<OutputEntry>> after = entries_of(tree, random.outputs);
   return after && *after == *before ? 0 : 5;
 }
@@ -197,7 +198,8 @@ TEST_CASE("outputs: a restore undoes whatever happened to random trees") {
     CHECK(compare_outputs(tree, random.outputs, *before).empty());
     for (int round = 0; round < 3; ++round) {
       random.disturb(static_cast<int>(random.below(12)));
-      const Status restored = restore_outputs(tree, blobs_from(cache), random.outputs, *before);
+      const Status restored =
+          restore_outputs(tree, blobs_from(cache), random.outputs, *before, tree.absolute(".trilock/tmp"));
       INFO((restored ? std::string() : restored.error().message));
       REQUIRE(restored.has_value());
       CHECK(compare_outputs(tree, random.outputs, *before).empty());

@@ -96,7 +96,8 @@ int restore(const Words& words) {
   if (!found) return complain(found.error().message);
   SourceTree tree(*disk, fs::canonical(words[2]));
   const auto start = Clock::now();
-  const Status restored = restore_outputs(tree, blobs_from(cache), tree_output, found->result.outputs);
+  const Status restored =
+      restore_outputs(tree, blobs_from(cache), tree_output, found->result.outputs, tree.absolute(".trilock/tmp"));
   if (!restored) return complain(restored.error().message);
   fmt::print("{:.1f} ms for {} entries\n", ms_since(start), found->result.outputs.size());
   return 0;

@@ -61,7 +61,7 @@ struct Scene {
     return compare_outputs(tree, outputs, entries);
   }
   Status restore(const std::vector<OutputEntry>& entries) {
-    return restore_outputs(tree, blobs_from(cache), outputs, entries);
+    return restore_outputs(tree, blobs_from(cache), outputs, entries, tree.absolute(".trilock/tmp"));
   }
   // Everything in the workspace but trilock's own folder.
   std::vector<std::string> workspace() {
