@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/links.hpp"
+
 namespace trilock {
 
 namespace {
@@ -48,8 +50,9 @@ bool Selection::Pattern::matches_all_below(std::string_view dir) const {
   return literal ? is_within(dir, text) : glob.matches_all_below(dir);
 }
 
-Selection::Selection(SourceTree& tree, std::span<const InputPattern> patterns, std::span<const std::string> skip)
-    : tree_(tree), skip_(skip.begin(), skip.end()) {
+Selection::Selection(SourceTree& tree, std::span<const InputPattern> patterns, std::span<const std::string> skip,
+                     Symlinks symlinks)
+    : tree_(tree), symlinks_(symlinks), skip_(skip.begin(), skip.end()) {
   patterns_.reserve(patterns.size());
   for (const InputPattern& pattern : patterns) {
     const std::string_view text = pattern.pattern;
@@ -108,10 +111,55 @@ Status Selection::walk(const std::string& dir, const Start& start) {
       Status walked = walk(path, start);
       if (!walked) return walked;
     } else if (is_selected(path, start)) {
-      selected_.push_back(std::move(path));
+      Status taken = take(std::move(path), entry.type);
+      if (!taken) return taken;
     }
   }
   return {};
+}
+
+Status Selection::take(std::string path, FileType type) {
+  if (type == FileType::symlink && symlinks_ == Symlinks::followed)
+    if (Status followed = follow(path); !followed) return followed;
+  selected_.push_back(std::move(path));
+  return {};
+}
+
+// A file that a symlink leads to counts with the symlink.
+Status Selection::follow(const std::string& link) {
+  const Result<LinkEnd> end = follow_links(tree_, link);
+  if (!end) return std::unexpected(end.error());
+  if (!end->exists || end->type != FileType::directory) return {};
+  if (!end->inside())
+    return fail(ErrorKind::invalid,
+                "input `" + link + "` leads to the directory `" + end->path + "`, which is outside the workspace",
+                "leave it out with `\"!" + link + "\"`, or write out what is read: `\"" + link + "/**\"`");
+  if (has_private_component(end->path) || is_skipped(end->path)) return {};
+  return take_all_below(end->path);
+}
+
+// Each directory once, so that symlinks in a circle come to an end.
+Status Selection::take_all_below(const std::string& dir) {
+  if (!taken_whole_.insert(dir).second) return {};
+  Result<std::vector<DirEntry>> names = tree_.list(dir);
+  if (!names) {
+    if (names.error().kind == ErrorKind::not_found) return {};
+    return std::unexpected(std::move(names.error()));
+  }
+  for (const DirEntry& entry : *names) {
+    if (is_private(entry.name) || entry.type == FileType::other) continue;
+    std::string path = join_path(dir, entry.name);
+    if (skip_.contains(path) || is_left_out(path)) continue;
+    Status taken = entry.type == FileType::directory ? take_all_below(path) : take(std::move(path), entry.type);
+    if (!taken) return taken;
+  }
+  return {};
+}
+
+bool Selection::is_left_out(std::string_view path) const {
+  for (std::size_t i = patterns_.size(); i-- > 0;)
+    if (patterns_[i].matches(path)) return patterns_[i].exclude;
+  return false;
 }
 
 void Selection::add_start(std::string dir, bool is_symlink) {
@@ -120,6 +168,8 @@ void Selection::add_start(std::string dir, bool is_symlink) {
     const Result<FileStat> above = tree_.stat(dir.substr(0, slash));
     behind = above && above->type == FileType::symlink;
   }
+  if (behind)
+    if (const Result<LinkEnd> end = follow_links(tree_, dir); end) tree_.note_link(dir, end->path);
   starts_.push_back({std::move(dir), behind, is_symlink});
 }
 
@@ -138,8 +188,7 @@ Status Selection::begin_literal(const Pattern& pattern) {
       return {};
     case FileType::file:
     case FileType::symlink:
-      if (is_selected(path, {})) selected_.push_back(path);
-      return {};
+      return is_selected(path, {}) ? take(path, there->type) : Status{};
     case FileType::other:
       break;
   }

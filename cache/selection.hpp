@@ -17,7 +17,8 @@ namespace trilock {
 
 class Selection {
  public:
-  Selection(SourceTree& tree, std::span<const InputPattern> patterns, std::span<const std::string> skip);
+  Selection(SourceTree& tree, std::span<const InputPattern> patterns, std::span<const std::string> skip,
+            Symlinks symlinks);
   Result<std::vector<std::string>> run();  // once
 
  private:
@@ -48,12 +49,18 @@ class Selection {
   Status begin_glob(const Pattern& pattern);
   void add_start(std::string dir, bool is_symlink);
   Status walk(const std::string& dir, const Start& start);
+  Status take(std::string path, FileType type);
+  Status follow(const std::string& link);
+  Status take_all_below(const std::string& dir);
+  [[nodiscard]] bool is_left_out(std::string_view path) const;
 
   SourceTree& tree_;
+  const Symlinks symlinks_;
   std::vector<Pattern> patterns_;
   std::unordered_set<std::string_view> skip_;
   std::vector<Start> starts_;
   std::unordered_set<std::string> walked_;
+  std::unordered_set<std::string> taken_whole_;  // directories that symlinks lead to, by their names without any
   std::vector<std::string> selected_;
 };
 

@@ -89,8 +89,8 @@ Result<ContentDigests> SourceTree::strong_digest(const std::string& path) {
 }
 
 Result<std::vector<std::string>> SourceTree::select(std::span<const InputPattern> patterns,
-                                                    std::span<const std::string> skip) {
-  return Selection(*this, patterns, skip).run();
+                                                    std::span<const std::string> skip, Symlinks symlinks) {
+  return Selection(*this, patterns, skip, symlinks).run();
 }
 
 namespace {
@@ -121,6 +121,10 @@ Result<std::vector<SourceTree::Found>> SourceTree::walk(const std::string& dir) 
 
 void SourceTree::forget(const std::string& path) {
   impl_->cache.forget(path);
+}
+
+void SourceTree::note_link(const std::string& link, const std::string& real) {
+  impl_->cache.note_link(link, real);
 }
 
 void SourceTree::look_again(const std::string& path) {

@@ -33,6 +33,9 @@ struct FileDigest {
   bool has_strong = false;
 };
 
+// What of a symlink counts: what it leads to as well, or the text of its target alone.
+enum class Symlinks : std::uint8_t { followed, as_text };
+
 class SourceTree {
  public:
   // Below `.trilock`, a name that has the same meaning in every workspace, lies `state_dir`; "" for `.trilock` itself.
@@ -65,9 +68,12 @@ class SourceTree {
   // below it; one that names nothing is ErrorKind::not_found, "input `x` does not exist".
   // `skip` holds paths (with all below them) that are never selected: outputs of the node itself.
   //
-  // A symlink is an input itself, of which the text of its target counts and not what it leads to: a walk does not
-  // follow it. The part of a pattern before its first special character is resolved as the system resolves paths.
-  Result<std::vector<std::string>> select(std::span<const InputPattern> patterns, std::span<const std::string> skip);
+  // A symlink that a pattern selects is among them; when it is followed, with all below the directory that it may lead
+  // to, by the names that it has there without symlinks (patterns that leave out hold for these); invalid when that
+  // directory is outside the workspace. A walk does not enter one that no pattern selects. The part of a pattern before
+  // its first special character is resolved as the system resolves paths.
+  Result<std::vector<std::string>> select(std::span<const InputPattern> patterns, std::span<const std::string> skip,
+                                          Symlinks symlinks = Symlinks::followed);
 
   // All that is below a directory, sorted by path, directories included, `.trilock` excluded. Relative to the
   // workspace.
@@ -78,11 +84,16 @@ class SourceTree {
   Result<std::vector<Found>> walk(const std::string& dir);
 
   // Forgets stat, listing and digest of a path and of all below it, stat and listing of the directories above it: it
-  // was written. Paths that lead to the same files through a symlinked directory must be forgotten by themselves.
+  // was written. Paths that lead to the same files through a symlinked directory must be forgotten by themselves,
+  // unless note_link told of it.
   void forget(const std::string& path);
   // The path itself is looked at anew when it is next asked for; what is known of its content stays if its stat is
   // the same and proves it. Costs one stat, however large the tree is.
   void look_again(const std::string& path);
+
+  // What lies below the directory `link` lies below `real` as well, `link` having symlinks in it: forgetting one
+  // forgets the other.
+  void note_link(const std::string& link, const std::string& real);
 
   // --- what was looked at, for a later process to see that it is still so: cache/snapshot.hpp ---
   // Call before anything is looked at. Costs a stat for each directory that is listed.

@@ -484,10 +484,41 @@ void TreeCache::forget_above(std::string_view key) {
   }
 }
 
+void TreeCache::note_link(std::string_view link, std::string_view real) {
+  std::pair<std::string, std::string> both(key_of(link), key_of(real));
+  const std::lock_guard lock(links_mutex_);
+  if (std::ranges::find(links_, both) == links_.end()) links_.push_back(std::move(both));
+  has_links_ = true;
+}
+
+// The other names of what lies at or below `key`.
+void TreeCache::add_linked(std::string_view key, std::vector<std::string>& keys) {
+  const auto add = [&](std::string name) {
+    if (std::ranges::find(keys, name) == keys.end()) keys.push_back(std::move(name));
+  };
+  const auto add_other = [&](const std::string& one, const std::string& other) {
+    if (one == key || is_below(one, key))
+      add(other);
+    else if (is_below(key, one))
+      add(other.empty() ? std::string(key.substr(one.size() + 1))
+                        : std::string(other).append(one.empty() ? "/" : "").append(key.substr(one.size())));
+  };
+  const std::lock_guard lock(links_mutex_);
+  for (const auto& [link, real] : links_) {
+    add_other(link, real);
+    add_other(real, link);
+  }
+}
+
+// Names multiply where a symlink leads to a directory that holds it: the first ones are enough to see it as unsettled.
 void TreeCache::forget(std::string_view path) {
-  const std::string_view key = key_of(path);
-  forget_below(key);
-  forget_above(key);
+  constexpr std::size_t most_names = 64;
+  std::vector<std::string> keys = {std::string(key_of(path))};
+  for (std::size_t i = 0; i < keys.size() && i < most_names; ++i) {
+    forget_below(keys[i]);
+    forget_above(keys[i]);
+    if (has_links_.load(std::memory_order_relaxed)) add_linked(std::string(keys[i]), keys);
+  }
 }
 
 void TreeCache::look_again(std::string_view path) {

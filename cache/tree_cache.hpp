@@ -39,6 +39,7 @@ class TreeCache {
   Result<ContentDigests> digest(std::string_view path, Want want);
   void forget(std::string_view path);
   void look_again(std::string_view path);
+  void note_link(std::string_view link, std::string_view real);
   enum class Use : std::uint8_t { stat, content };  // what of a file decides something
   Result<FileStat> stat_following(std::string_view path, Use use);
 
@@ -134,6 +135,7 @@ class TreeCache {
   static void forget_slot(Slot& slot);
   void forget_below(std::string_view key);
   void forget_above(std::string_view key);
+  void add_linked(std::string_view key, std::vector<std::string>& keys);
   Status settle(Claim<Entry>& claim, std::string_view key);
   Status hash(Claim<Entry>& claim, Entry& slot, std::string_view key, Want want);
   std::int64_t look_before_listing(Claim<Listing>& claim, std::string_view key);
@@ -155,6 +157,9 @@ class TreeCache {
   std::atomic<bool> unknown_ = false;  // something could not be looked at
   std::mutex followed_mutex_;
   std::map<std::string, Followed> followed_;  // by absolute path; guarded by followed_mutex_
+  std::mutex links_mutex_;
+  std::vector<std::pair<std::string, std::string>> links_;  // directories that are one; guarded by links_mutex_
+  std::atomic<bool> has_links_ = false;
   std::array<Shard, 32> shards_;
 };
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <unordered_set>
 #include <utility>
 
 #include "cache/glob.hpp"
+#include "cache/links.hpp"
 #include "cache/output_check.hpp"
 #include "cache/outputs.hpp"
 #include "cache/recorded_result.hpp"
@@ -103,7 +105,7 @@ Status add_selected_inputs(RunState& state, const Node& node, Action& action) {
 
 }  // namespace
 
-Result<InputState> look_at(SourceTree& tree, const std::string& path) {
+Result<InputState> look_at(SourceTree& tree, const std::string& path, Symlinks symlinks) {
   const Result<FileStat> stat = tree.stat(path);
   if (!stat) return std::unexpected(stat.error());
   InputState input{
@@ -117,6 +119,14 @@ Result<InputState> look_at(SourceTree& tree, const std::string& path) {
     if (!target) return std::unexpected(target.error());
     input.type = EntryType::symlink;
     input.symlink_target = std::move(*target);
+    if (symlinks == Symlinks::as_text) return input;
+    const Result<LinkEnd> end = follow_links(tree, path);
+    if (!end) return std::unexpected(end.error());
+    if (!end->exists || end->type != FileType::file) return input;
+    const Result<FastDigest> digest = tree.digest(path);
+    if (!digest) return std::unexpected(digest.error());
+    input.content = *digest;
+    input.mode = end->mode;
     return input;
   }
   if (stat->type == FileType::other)
@@ -226,8 +236,13 @@ Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision&
   if (resolver.missing_value()) return std::unexpected(*resolver.missing_value());
   if (Status added = add_selected_inputs(state, node, decision.action); !added) return added;
   decision.inputs.reserve(decision.action.inputs.size());
+  // A builder copies the symlinks of a context as they are.
+  std::unordered_set<std::string_view> as_text;
+  for (const StagedEntry& entry : decision.action.staged)
+    if (entry.type == EntryType::symlink) as_text.insert(entry.source);
   for (const std::string& path : decision.action.inputs) {
-    Result<InputState> input = look_at(state.tree, path);
+    const Symlinks symlinks = as_text.contains(path) ? Symlinks::as_text : Symlinks::followed;
+    Result<InputState> input = look_at(state.tree, path, symlinks);
     if (!input) return std::unexpected(input.error());
     decision.inputs.push_back(std::move(*input));
   }

@@ -49,8 +49,10 @@ struct Decision {
 // The patterns without those that name a file which does not exist.
 [[nodiscard]] std::vector<InputPattern> present_inputs(std::span<const InputPattern> inputs, SourceTree& tree);
 
-// An input as it counts for a key: a path of the workspace that is a file, a symlink or a directory.
-[[nodiscard]] Result<InputState> look_at(SourceTree& tree, const std::string& path);
+// An input as it counts for a key: a path of the workspace that is a file, a symlink or a directory. Of a symlink the
+// file that it leads to counts too, unless the action only gets its text.
+[[nodiscard]] Result<InputState> look_at(SourceTree& tree, const std::string& path,
+                                         Symlinks symlinks = Symlinks::followed);
 
 [[nodiscard]] KeyMaterial material_of(const RunState& state, const Decision& decision);
 

@@ -82,6 +82,9 @@ class Walk {
 
   void input(const InputState& input) {
     const bool is_file = input.type == EntryType::file;
+    if (input.leads_to_file())
+      return field(KeyTag::input, input.path, type_name(input.type), Digits(input.mode, 8), input.symlink_target,
+                   input.content.view());
     // A symlink has no mode of its own on Linux.
     const std::uint32_t mode = input.type == EntryType::symlink ? 0 : input.mode;
     field(KeyTag::input, input.path, type_name(input.type), Digits(mode, 8),

@@ -21,13 +21,16 @@ namespace trilock {
 // Part of every key; raised when the walk or the way it is hashed changes.
 inline constexpr std::uint32_t key_format = 3;
 
-// An input as it counts: its path, its permission bits, and the digest of a file's bytes or the target of a symlink.
+// An input as it counts: its path, its permission bits, and the digest of a file's bytes or the target of a symlink. Of
+// a symlink that leads to a file bits and bytes of that file count as well.
 struct InputState {
   std::string path;
   EntryType type = EntryType::file;
   std::uint32_t mode = 0;
   FastDigest content;
   std::string symlink_target;
+
+  [[nodiscard]] bool leads_to_file() const { return type == EntryType::symlink && content != FastDigest{}; }
 };
 
 // A file that the action read without declaring it, by its content alone. See engine/discovered.hpp.
@@ -59,7 +62,7 @@ enum class KeyTag : char {
   write = 'w',       // path: mode, content
   staged = 'c',      // destination: type, mode, source
   depfile = 'm',     // "": path
-  input = 'i',       // path: type, mode, the bytes of a digest or the target of a symlink
+  input = 'i',       // path: type, mode, the bytes of a digest or the target of a symlink; of one to a file its digest
   upstream = 'u',    // label, or label and value: value, or digest
   output = 'o',      // path: name
   discovered = 'h',  // path: the bytes of a digest

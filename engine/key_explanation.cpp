@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view absent = "absent";
 constexpr std::string_view identity_of = "identity of ";
+constexpr std::string_view behind = "behind ";  // the file that a symlink leads to
 
 std::string_view word(KeyTag tag) {
   switch (tag) {
@@ -77,6 +78,8 @@ class ExplainSink final : public KeySink {
       return;
     }
     add(std::move(title), value_of(tag, values));
+    if (tag == KeyTag::input && values.size() == 4)
+      add(std::string(behind).append(escaped(printable(name))), fmt::format("{} {}", values[1], hex_of(values[3])));
   }
   [[nodiscard]] std::vector<Field> take() { return std::move(fields_); }
 
@@ -206,7 +209,7 @@ std::string describe(const FieldChange& change) {
   const std::string_view field = change.field;
   if (change.added) return fmt::format("{}: added", field);
   if (change.removed) return fmt::format("{}: removed", field);
-  if (field.starts_with("input ") || field.starts_with("writes "))
+  if (field.starts_with("input ") || field.starts_with("writes ") || field.starts_with(behind))
     return fmt::format("{}: {}", field, describe_file(change));
   if (field.starts_with("tool ") || field.starts_with(identity_of))
     return fmt::format("{}: {}", field, describe_tool(change.was, change.now));

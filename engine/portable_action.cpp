@@ -89,11 +89,11 @@ class PortableSink final : public KeySink {
 Result<PortableInput> portable_input(const InputState& input, SourceTree& tree) {
   PortableInput portable{.path = input.path,
                          .type = input.type,
-                         .mode = input.type == EntryType::symlink ? 0 : input.mode,
+                         .mode = input.type == EntryType::symlink && !input.leads_to_file() ? 0 : input.mode,
                          .content = {},
                          .size = 0,
                          .symlink_target = input.symlink_target};
-  if (input.type != EntryType::file) return portable;
+  if (input.type != EntryType::file && !input.leads_to_file()) return portable;
   const Result<ContentDigests> digests = tree.strong_digest(input.path);
   if (!digests) return std::unexpected(digests.error());
   if (digests->fast != input.content)
@@ -132,6 +132,13 @@ Result<PortableAction> portable_action(const KeyMaterial& material, SourceTree& 
   for (const InputState& input : material.inputs) {
     Result<PortableInput> portable = portable_input(input, tree);
     if (!portable) return std::unexpected(portable.error());
+    // A symlink of a directory message is its text alone.
+    if (input.leads_to_file()) {
+      sink.add(fmt::format("behind {}", input.path), fmt::format("{:o} {}", portable->mode, portable->content.hex()));
+      portable->mode = 0;
+      portable->content = {};
+      portable->size = 0;
+    }
     action.inputs.push_back(*std::move(portable));
   }
   std::ranges::sort(action.environment, {}, &Field::name);

@@ -18,8 +18,10 @@ bool is_still(SourceTree& tree, const InputState& input) {
     case EntryType::directory:  // its times move with what is made in it; what counts is its mode
       return now->type == FileType::directory && (now->mode & 0777) == input.mode;
     case EntryType::symlink: {
-      const Result<std::string> target = tree.read_link(input.path);
-      return target && *target == input.symlink_target;
+      const Symlinks symlinks = input.leads_to_file() ? Symlinks::followed : Symlinks::as_text;
+      const Result<InputState> again = look_at(tree, input.path, symlinks);
+      return again && again->symlink_target == input.symlink_target && again->content == input.content &&
+             (again->mode == input.mode || !input.leads_to_file());
     }
     case EntryType::file:
       break;

@@ -129,7 +129,7 @@ Result<std::string> WorkspaceWorld::read_stretches(const std::string& path, std:
 
 Result<std::vector<std::string>> WorkspaceWorld::glob(const std::string& pattern) {
   const InputPattern input{.pattern = pattern, .exclude = false, .place = {}};
-  return workspace_.tree().select({&input, 1}, {});
+  return workspace_.tree().select({&input, 1}, {}, Symlinks::as_text);
 }
 
 std::optional<std::string> WorkspaceWorld::environment(const std::string& name) {

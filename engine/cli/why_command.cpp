@@ -49,7 +49,7 @@ OutputChange output_change(const Difference& difference, SourceTree& tree) {
   OutputChange found;
   found.change.field = "output " + difference.path;
   if (difference.entry != nullptr) found.change.was = state_of(*difference.entry);
-  const Result<InputState> now = look_at(tree, difference.path);
+  const Result<InputState> now = look_at(tree, difference.path, Symlinks::as_text);
   const Result<ContentDigests> digests = tree.strong_digest(difference.path);
   if (now)
     found.change.now = state_of({.path = difference.path,

@@ -31,7 +31,8 @@ bool is_test(std::string_view name) {
 
 std::vector<std::string> names_in(SourceTree& tree, const std::string& dir, bool (*wanted)(std::string_view)) {
   std::vector<std::string> names;
-  const auto entries = tree.list(dir);
+  auto entries = tree.list(dir);
+  if (!entries) entries = tree.list(dir + "/");  // a module behind a symlink
   if (!entries) return names;
   for (const DirEntry& entry : *entries) {
     if (entry.type != FileType::directory && wanted(entry.name)) names.push_back(entry.name);

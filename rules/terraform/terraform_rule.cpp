@@ -191,7 +191,7 @@ Status add_files(const Node& node, const TerraformRequest& request, const Terraf
   for (const Text& file : request.var_files) {
     if (request.has_state()) paths.push_back(join_path(context.tree(), node.dir, context.fill(file, node.dir)));
   }
-  const auto selected = context.tree().select(configuration.filesets, {});
+  const auto selected = context.tree().select(configuration.filesets, {}, Symlinks::as_text);
   if (!selected) return std::unexpected(selected.error());
   paths.insert(paths.end(), selected->begin(), selected->end());
   for (auto& path : paths) {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -116,15 +117,86 @@ TEST_CASE("select: .git and .trilock are never entered") {
   for (const std::string& listed : world.disk.lists()) CHECK(listed.find(".git") == std::string::npos);
 }
 
-TEST_CASE("select: a symlink is an input itself and not followed") {
-  World world({"real/f", "z"});
+TEST_CASE("select: a symlink that is selected is an input, with all below the directory that it leads to") {
+  World world({"real/f", "real/sub/g", "other/h", "z"});
   world.disk.put_symlink("/w/dir", "real");
-  world.disk.put_symlink("/w/real/up", "..");
+  world.disk.put_symlink("/w/chain", "dir");
+  world.disk.put_symlink("/w/absolute", "/w/real/sub");
+  world.disk.put_symlink("/w/real/next", "../other");
   world.disk.put_symlink("/w/dangling", "nowhere");
-  CHECK(world.select({"**"}) == Names{"dangling", "dir", "real/f", "real/up", "z"});
-  CHECK(world.select({"dir"}) == Names{"dir"});
+  world.disk.put_symlink("/w/file", "z");
+  CHECK(world.select({"dir"}) == Names{"dir", "other/h", "real/f", "real/next", "real/sub/g"});
+  CHECK(world.select({"chain"}) == Names{"chain", "other/h", "real/f", "real/next", "real/sub/g"});
+  CHECK(world.select({"absolute"}) == Names{"absolute", "real/sub/g"});
+  CHECK(world.select({"ch*"}) == Names{"chain", "other/h", "real/f", "real/next", "real/sub/g"});
+  CHECK(world.select({"real"}) == Names{"other/h", "real/f", "real/next", "real/sub/g"});
   CHECK(world.select({"dangling"}) == Names{"dangling"});
-  CHECK(world.select({"**/f"}) == Names{"real/f"});
+  CHECK(world.select({"file"}) == Names{"file"});  // its bytes count with it: look_at
+  CHECK(world.select({"dir", "!real/f"}) == Names{"dir", "other/h", "real/next", "real/sub/g"});
+  CHECK(world.select({"dir", "!other"}) == Names{"dir", "real/f", "real/next", "real/sub/g"});
+  CHECK(world.select({"dir"}, {"real/sub", "other/h"}) == Names{"dir", "real/f", "real/next"});
+  CHECK(world.select({"**", "!dir", "!chain", "!real/next", "!absolute"}) ==
+        Names{"dangling", "file", "other/h", "real/f", "real/sub/g", "z"});
+  CHECK(world.select({"**/h"}) == Names{"other/h"});  // no pattern selects the symlink: a walk passes over it
+}
+
+TEST_CASE("select: symlinks in a circle come to an end") {
+  World world({"a/f", "b/g"});
+  world.disk.put_symlink("/w/a/up", "..");
+  world.disk.put_symlink("/w/a/b", "../b");
+  world.disk.put_symlink("/w/b/a", "../a");
+  world.disk.put_symlink("/w/self", "self");
+  CHECK(world.select({"a"}) == Names{"a/b", "a/f", "a/up", "b/a", "b/g", "self"});
+  CHECK(world.select({"self"}) == Names{"self"});
+}
+
+TEST_CASE("select: a symlink to a directory outside is refused, one to a file is not") {
+  World world({"f"});
+  world.disk.put("/elsewhere/d/x", "x");
+  world.disk.put_symlink("/w/dir", "/elsewhere/d");
+  world.disk.put_symlink("/w/up", "../elsewhere");
+  world.disk.put_symlink("/w/file", "/elsewhere/d/x");
+  world.disk.put_symlink("/w/gone", "/elsewhere/none");
+  CHECK(world.select({"dir"}) ==
+        Names{"error: input `dir` leads to the directory `/elsewhere/d`, which is outside the workspace"});
+  CHECK(world.select({"**"}).front().starts_with("error: "));
+  CHECK(world.select({"**", "!dir", "!up"}) == Names{"f", "file", "gone"});
+  CHECK(world.select({"dir/*"}) == Names{"dir/x"});
+  CHECK(world.tree.select(patterns({"**"}), {}, Symlinks::as_text) == Names{"dir", "f", "file", "gone", "up"});
+}
+
+TEST_CASE("select: what a symlink leads to is in the account, and a directory on the way is not") {
+  World world({"real/f"});
+  world.disk.put_symlink("/w/dir", "real");
+  world.disk.put_symlink("/w/late", "real/none");
+  world.disk.advance(5'000'000'000);
+  world.tree.keep_account();
+  CHECK(world.select({"dir", "late"}) == Names{"dir", "late", "real/f"});
+  Names looks;
+  CHECK(world.tree.account([&](const SourceTree::Look& look) {
+    looks.push_back(std::string(look.directory).append("/").append(look.name).append(look.stat ? "" : " absent"));
+  }) == SourceTree::Account::settled);
+  std::ranges::sort(looks);
+  CHECK(looks == Names{"/w/dir", "/w/late", "/w/real/.", "/w/real/none absent"});
+}
+
+TEST_CASE("source tree: forgetting a path forgets its other names") {
+  World world({"real/sub/f"});
+  world.disk.put_symlink("/w/link", "real");
+  world.disk.put_symlink("/w/deep", "link/sub");
+  const Names names = {"real/sub/f", "link/sub/f", "deep/f"};
+  world.tree.note_link("link", "real");
+  world.tree.note_link("deep", "real/sub");
+  for (const std::string& written : names) {
+    for (const std::string& name : names) REQUIRE(world.tree.stat(name));
+    world.disk.put("/w/" + written, "longer " + written);
+    world.tree.forget(written);
+    const std::uint64_t size = world.disk.stat("/w/real/sub/f")->size;
+    for (const std::string& name : names) CHECK(world.tree.stat(name)->size == size);
+  }
+  world.disk.put("/w/real/sub/f", "");
+  world.tree.forget("real");
+  for (const std::string& name : names) CHECK(world.tree.stat(name)->size == 0);
 }
 
 TEST_CASE("select: what is written out before the first star is resolved as any path") {

@@ -180,6 +180,15 @@ TEST_CASE("what does not decide a result leaves the key alone") {
   CHECK(key == key_after([](Case& c) { c.action.env[2].value = "/home/other"; }));
   CHECK(key == key_after([](Case& c) { c.action.tools[0].path = "/opt/cc"; }));
   CHECK(key == key_after([](Case& c) { c.inputs[1].mode = 0; }));  // of a symlink
+  const auto behind = [](std::string_view bytes, std::uint32_t mode) {
+    return key_after([&](Case& c) {
+      c.inputs[1].content = fast_digest(bytes);
+      c.inputs[1].mode = mode;
+    });
+  };
+  CHECK(behind("a", 0644) != key);  // of one that leads to a file
+  CHECK(behind("a", 0644) != behind("b", 0644));
+  CHECK(behind("a", 0644) != behind("a", 0755));
   CHECK(key == key_after([](Case& c) { c.action.env.push_back({"DOCKER_HOST", "unix:///x", EnvClass::ambient}); }));
   CHECK(key == key_after([](Case& c) { c.action.cache = CachePolicy::local; }));
 }

@@ -59,6 +59,31 @@ std::string digest_after(Change change) {
 
 }  // namespace
 
+TEST_CASE("what a symlink leads to counts, and is no part of the directory that it is in") {
+  Scene scene;
+  const std::string before = scene.digest();
+  const auto look = [&] {
+    scene.inputs.back().content = scene.tree.digest("src/link").value();
+    scene.inputs.back().mode = 0644;
+  };
+  scene.disk.put_symlink("/w/src/link", "main.c");
+  look();
+  const std::string with = scene.digest();
+  CHECK(with != before);
+  scene.disk.put("/w/src/main.c", "int other;");
+  scene.tree.forget("src/main.c");
+  scene.inputs[0].content = fast_digest("int main;");
+  CHECK(!scene.portable());  // of the file itself, which changed
+  scene.inputs.erase(scene.inputs.begin());
+  look();
+  const std::string changed = scene.digest();
+  scene.inputs[0].mode = 0755;
+  CHECK(scene.digest() != changed);
+  const auto fields = explain(*scene.portable());
+  CHECK(std::ranges::find(fields, "behind src/link", &Field::name) != fields.end());
+  CHECK(scene.portable()->inputs[0].content == StrongDigest{});
+}
+
 TEST_CASE("portable actions: what the API has a field for stands there, and nothing names this machine") {
   Scene scene;
   scene.name_space = "pr";

@@ -36,6 +36,15 @@ std::string messages(const TerraformConfiguration& configuration) {
 
 }  // namespace
 
+TEST_CASE("a module behind a symlink counts as any other") {
+  Files files;
+  files.put("tf/main.tf", "module \"m\" {\n  source = \"./mod\"\n}\n").put("shared/inner.tf");
+  files.disk.put_symlink("/w/tf/mod", "../shared");
+  const auto found = read_terraform(files.tree, "tf", false);
+  CHECK(messages(found).empty());
+  CHECK(list(found.files) == "tf/main.tf tf/mod/inner.tf");
+}
+
 TEST_CASE("the files of a root module") {
   Files files;
   files.put("tf/main.tf").put("tf/x.tf.json", "{}").put("tf/x_override.tf").put("tf/.hidden.tf").put("tf/a.tf~");
