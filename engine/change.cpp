@@ -51,6 +51,7 @@ FastDigest shape_of(const Node& node) {
     for (const OutputSpec& spec : *specs) {
       text(spec.name);
       text(spec.path);
+      text(spec.real.view());
     }
   }
   number(node.secret_env.size());

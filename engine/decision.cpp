@@ -90,9 +90,11 @@ namespace {
 
 Status add_selected_inputs(RunState& state, const Node& node, Action& action) {
   std::vector<std::string> own;
-  own.reserve(node.outputs.size() + 1);
-  for (const OutputSpec& depfile : node.depfiles) own.push_back(depfile.path);
-  for (const OutputSpec& output : node.outputs) own.push_back(output.path);
+  for (const std::vector<OutputSpec>* specs : {&node.depfiles, &node.outputs})
+    for (const OutputSpec& spec : *specs) {
+      own.push_back(spec.path);
+      if (!spec.real.empty()) own.emplace_back(spec.real.view());
+    }
   Result<std::vector<std::string>> selected = state.comparing
                                                   ? state.tree.select(present_inputs(node.inputs, state.tree), own)
                                                   : state.tree.select(node.inputs, own);

@@ -71,7 +71,9 @@ Result<std::vector<std::string>> discovered_paths(RunState& state, NodeId id, co
   const std::string own_scratch = tree_path(state.tree, state.scratch_root);
   const auto is_own = [&](const std::string& path) {
     return path == action.depfile || is_at_or_below(path, own_scratch) ||
-           std::ranges::any_of(action.outputs, [&](const OutputSpec& o) { return is_at_or_below(path, o.path); });
+           std::ranges::any_of(action.outputs, [&](const OutputSpec& o) {
+             return is_at_or_below(path, o.path) || (!o.real.empty() && is_at_or_below(path, o.real.view()));
+           });
   };
   std::vector<bool> upstream;
   std::vector<std::string> paths;

@@ -18,6 +18,7 @@ namespace {
 struct Claim {
   const OutputSpec* output;
   NodeId node;
+  std::string_view path;  // as it is declared, or without symlinks
 };
 
 bool is_inside(std::string_view path, std::string_view dir) {
@@ -33,10 +34,14 @@ std::strong_ordering compare_paths(std::string_view a, std::string_view b) {
 }
 
 bool by_path(const Claim& a, const Claim& b) {
-  return compare_paths(a.output->path, b.output->path) < 0;
+  return compare_paths(a.path, b.path) < 0;
 }
 
 void report_shared_output(const Graph& graph, const Claim& first, const Claim& second, Diagnostics& diagnostics) {
+  const bool linked = first.path != first.output->path || second.path != second.output->path;
+  const bool declared_so =
+      first.output->path == second.output->path || is_inside(second.output->path, first.output->path);
+  if (linked && declared_so) return;  // reported by the names that are declared
   const bool swap = index_of(second.node) < index_of(first.node);
   const Claim& earlier = swap ? second : first;
   const Claim& later = swap ? first : second;
@@ -44,8 +49,12 @@ void report_shared_output(const Graph& graph, const Claim& first, const Claim& s
       first.output->path == second.output->path
           ? fmt::format("two nodes have the output `{}`: {} and {}", later.output->path, graph.node(earlier.node).label,
                         graph.node(later.node).label)
-          : fmt::format("the output `{}` of {} lies inside the output `{}` of {}", second.output->path,
-                        graph.node(second.node).label, first.output->path, graph.node(first.node).label);
+      : first.path == second.path
+          ? fmt::format("the outputs `{}` of {} and `{}` of {} are one file, by a symlink", earlier.output->path,
+                        graph.node(earlier.node).label, later.output->path, graph.node(later.node).label)
+          : fmt::format("the output `{}` of {} lies inside the output `{}` of {}{}", second.output->path,
+                        graph.node(second.node).label, first.output->path, graph.node(first.node).label,
+                        linked ? ", by a symlink" : "");
   Diagnostic& found = diagnostics.error(later.output->place, message, "give each node an output of its own");
   found.notes.push_back({"the other one is declared here", earlier.output->place});
 }
@@ -55,8 +64,8 @@ void report_shared_outputs(const Graph& graph, const std::vector<Claim>& claims,
   const Claim* open = nullptr;
   const Claim* before = nullptr;
   for (const Claim& claim : claims) {
-    const bool same = before != nullptr && claim.output->path == before->output->path;
-    const bool inside = open != nullptr && is_inside(claim.output->path, open->output->path);
+    const bool same = before != nullptr && claim.path == before->path;
+    const bool inside = open != nullptr && is_inside(claim.path, open->path);
     if (same && claim.node != before->node) report_shared_output(graph, *before, claim, diagnostics);
     if (!same && inside && claim.node != open->node) report_shared_output(graph, *open, claim, diagnostics);
     if (!same && !inside) open = &claim;
@@ -71,7 +80,7 @@ class ClaimIndex {
     by_path_.reserve(claims.size());
     std::string_view last;
     for (const Claim& claim : claims) {
-      const std::string_view path = claim.output->path;
+      const std::string_view path = claim.path;
       by_path_.emplace(path, &claim);
       const std::string_view folder = path.substr(0, path.rfind('/') + 1);
       if (folder == last) continue;
@@ -88,10 +97,10 @@ class ClaimIndex {
       add(base.substr(0, slash), found);
     if (!base.empty() && !by_path_.contains(base) && !above_.contains(base)) return;
     const OutputSpec probe{.name = "", .path = std::string(base), .place = {}};
-    const Claim key{&probe, NodeId{}};
+    const Claim key{&probe, NodeId{}, probe.path};
     auto claim = base.empty() ? claims_.begin() : std::lower_bound(claims_.begin(), claims_.end(), key, by_path);
     for (; claim != claims_.end(); ++claim) {
-      const std::string& path = claim->output->path;
+      const std::string_view path = claim->path;
       if (!base.empty() && path != base && !is_inside(path, base)) break;
       if (literal || path == base || glob_match(pattern, path) || may_match_below(pattern, path))
         found.push_back(&*claim);
@@ -109,9 +118,9 @@ class ClaimIndex {
 };
 
 // Whether a pattern that leaves out leaves out all of an output: itself, or everything below it.
-bool excludes(const std::string& pattern, const std::string& output) {
+bool excludes(const std::string& pattern, std::string_view output) {
   if (is_literal_pattern(pattern)) return output == pattern || is_inside(output, pattern);
-  return glob_match(pattern, output) || glob_match(pattern, output + "/x");
+  return glob_match(pattern, output) || glob_match(pattern, std::string(output) + "/x");
 }
 
 struct Selection {
@@ -125,7 +134,7 @@ std::vector<Selection> select_claims(const std::vector<InputPattern>& inputs, co
   std::vector<const Claim*> reached;
   for (const InputPattern& input : inputs) {
     if (input.exclude) {
-      std::erase_if(selected, [&](const Selection& s) { return excludes(input.pattern, s.claim->output->path); });
+      std::erase_if(selected, [&](const Selection& s) { return excludes(input.pattern, s.claim->path); });
       continue;
     }
     reached.clear();
@@ -140,7 +149,7 @@ std::vector<Selection> select_claims(const std::vector<InputPattern>& inputs, co
 
 void report_source(const Graph& graph, const Selection& selection, Diagnostics& diagnostics) {
   const std::string& producer = graph.node(selection.claim->node).label;
-  const std::string& path = selection.claim->output->path;
+  const std::string path(selection.claim->path);
   Diagnostic& found = diagnostics.error(
       selection.by->place, fmt::format("`{}` selects `{}`, an output of {}", selection.by->pattern, path, producer),
       fmt::format("add `needs = [\"{}\"]`, or leave it out with `\"!{}\"`", producer, path));
@@ -168,12 +177,16 @@ void report_output_conflicts(const Graph& graph, Diagnostics& diagnostics) {
   std::vector<Claim> claims;
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const Node& node = graph.node(static_cast<NodeId>(i));
+    const auto claim = [&](const OutputSpec& output) {
+      claims.push_back({&output, static_cast<NodeId>(i), output.path});
+      if (!output.real.empty()) claims.push_back({&output, static_cast<NodeId>(i), output.real.view()});
+    };
     for (const OutputSpec& output : node.outputs)
-      if (!is_private_output(output.path)) claims.push_back({&output, static_cast<NodeId>(i)});
-    for (const OutputSpec& depfile : node.depfiles) claims.push_back({&depfile, static_cast<NodeId>(i)});
+      if (!is_private_output(output.path)) claim(output);
+    for (const OutputSpec& depfile : node.depfiles) claim(depfile);
   }
   std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-    const auto order = compare_paths(a.output->path, b.output->path);
+    const auto order = compare_paths(a.path, b.path);
     return order != 0 ? order < 0 : a.node < b.node;
   });
   report_shared_outputs(graph, claims, diagnostics);

@@ -7,8 +7,10 @@ namespace trilock {
 Producers::Producers(const Graph& graph) {
   if (std::ranges::none_of(graph.nodes(), [](const Node& node) { return !node.depfiles.empty(); })) return;
   for (std::size_t i = 0; i < graph.size(); ++i)
-    for (const OutputSpec& output : graph.node(static_cast<NodeId>(i)).outputs)
+    for (const OutputSpec& output : graph.node(static_cast<NodeId>(i)).outputs) {
       outputs_.emplace_back(output.path, static_cast<NodeId>(i));
+      if (!output.real.empty()) outputs_.emplace_back(output.real.view(), static_cast<NodeId>(i));
+    }
   std::ranges::sort(outputs_);
 }
 

@@ -14,6 +14,7 @@
 #include "engine/executor.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/node_run.hpp"
+#include "engine/output_links.hpp"
 #include "engine/portable_action.hpp"
 #include "rules/rule.hpp"
 
@@ -256,7 +257,9 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
   check_cache(workspace, planned.pipeline.cache, diagnostics);
   if (diagnostics.has_errors()) return planned;
 
-  planned.graph = Graph::link(plan_nodes(planned.pipeline, workspace.tree(), world.loop(), diagnostics), diagnostics);
+  std::vector<Node> nodes = plan_nodes(planned.pipeline, workspace.tree(), world.loop(), diagnostics);
+  follow_output_links(nodes, workspace.tree());
+  planned.graph = Graph::link(std::move(nodes), diagnostics);
   release_planned_keys(planned.pipeline.targets, world.loop());
   planned.pipeline.targets.shrink_to_fit();
   diagnostics.sort_by_place();

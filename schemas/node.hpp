@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,10 +34,30 @@ struct InputPattern {
   Place place;
 };
 
+// A text that hardly any of many values has; where it is empty it takes no more than a pointer.
+class RareText {
+ public:
+  RareText() = default;
+  RareText(std::string text) : text_(text.empty() ? nullptr : std::make_unique<std::string>(std::move(text))) {}
+  RareText(const RareText& other) : RareText(std::string(other.view())) {}
+  RareText(RareText&&) noexcept = default;
+  RareText& operator=(RareText other) noexcept {
+    text_ = std::move(other.text_);
+    return *this;
+  }
+  ~RareText() = default;
+  [[nodiscard]] bool empty() const { return text_ == nullptr; }
+  [[nodiscard]] std::string_view view() const { return text_ == nullptr ? std::string_view() : *text_; }
+
+ private:
+  std::unique_ptr<std::string> text_;
+};
+
 struct OutputSpec {
   std::string name;  // key of the `outputs` table; "" when it was a list
   std::string path;
   Place place;
+  RareText real = {};  // the path without symlinks in its directories, absolute outside; "" when it is `path`
 };
 
 // An output that is there for the cache alone, such as the archive by which another machine gets an image. Nothing can

@@ -67,6 +67,25 @@ TEST_CASE("outputs that are equal or inside one another") {
   CHECK(errors_of({make_node("a", {}, {"out"}), make_node("b", {}, {"out-b"}), make_node("c", {}, {"out.c"})}).empty());
 }
 
+TEST_CASE("outputs that are equal or inside one another by a symlink") {
+  const auto linked = [](std::string label, std::string path, std::string real) {
+    Node node = make_node(std::move(label), {}, {std::move(path)});
+    node.outputs[0].real = std::move(real);
+    return node;
+  };
+  CHECK(errors_of({make_node("a", {}, {"d/x"}), linked("b", "e/x", "d/x")}) ==
+        std::vector<std::string>{"the outputs `d/x` of a and `e/x` of b are one file, by a symlink"});
+  CHECK(errors_of({linked("a", "f/x", "/elsewhere/x"), linked("b", "e/x", "/elsewhere/x")}) ==
+        std::vector<std::string>{"the outputs `f/x` of a and `e/x` of b are one file, by a symlink"});
+  CHECK(errors_of({make_node("a", {}, {"d"}), linked("b", "e/x", "d/x")}) ==
+        std::vector<std::string>{"the output `e/x` of b lies inside the output `d` of a, by a symlink"});
+  CHECK(errors_of({linked("a", "e/x", "d/x"), linked("b", "e/x", "d/x")}) ==
+        std::vector<std::string>{"two nodes have the output `e/x`: a and b"});
+  CHECK(errors_of({linked("a", "e/x", "d/x"), linked("b", "e/y", "d/y")}).empty());
+  CHECK(errors_of({linked("a", "e/x", "d/x"), make_node("b", {}, {}, {"d/*"})}) ==
+        std::vector<std::string>{"`d/*` selects `d/x`, an output of a"});
+}
+
 TEST_CASE("several outputs inside one directory are all found") {
   CHECK(errors_of({make_node("a", {}, {"out"}), make_node("b", {}, {"out/1"}), make_node("c", {}, {"out/2"})}).size() ==
         2);
