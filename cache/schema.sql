@@ -10,7 +10,7 @@
 -- texts that share eight bytes would take turns in one row, which costs time, never correctness.
 
 PRAGMA application_id = 0x54524c4b;  -- "TRLK"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- The stat cache: the digests that a file had when its stat was this.
 CREATE TABLE file_digest (
@@ -84,4 +84,13 @@ CREATE TABLE lookup (
   answer INTEGER NOT NULL,     -- LookupAnswer
   reason TEXT NOT NULL,        -- of a miss
   count  INTEGER NOT NULL
+);
+
+-- The boot of the machine in which rows were last written; one row, of id 0. After another one, digests of files that
+-- changed since it started are no longer believed: what was not synced is lost where the power failed, and the stat may
+-- be what it was. See cache/boot.hpp.
+CREATE TABLE boot (
+  id         INTEGER PRIMARY KEY,
+  name       TEXT NOT NULL,
+  started_ns INTEGER NOT NULL       -- since the epoch; the earliest that the clock has said
 );

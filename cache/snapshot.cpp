@@ -13,7 +13,7 @@ namespace trilock {
 namespace {
 
 // "trilock" and the version of the form. Read in another byte order it is another number.
-constexpr std::uint64_t magic = 0x7472'696c'6f63'6b03;
+constexpr std::uint64_t magic = 0x7472'696c'6f63'6b04;
 constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
 
 void put_stat(SnapshotLook& look, const FileStat& stat, std::uint16_t device) {
@@ -111,7 +111,8 @@ std::optional<std::string> SnapshotBuilder::finish(const SnapshotRun& run) {
                         .directory = text(run.directory),
                         .program = text(run.program),
                         .machine = text(run.machine),
-                        .report = text(run.report)};
+                        .report = text(run.report),
+                        .boot = text(run.boot)};
   header.text_bytes = static_cast<std::uint32_t>(text_.size());
   if (too_large_) return std::nullopt;
   sort_looks();
@@ -169,8 +170,8 @@ bool SnapshotView::is_of(const SnapshotRun& run) const {
   };
   return header_->environment == run.environment && header_->user == run.user && header_->group == run.group &&
          is(header_->root, run.root) && is(header_->directory, run.directory) && is(header_->program, run.program) &&
-         is(header_->machine, run.machine) && is(header_->report, run.report) && same(words_, run.words) &&
-         same(variables_, run.variables);
+         is(header_->machine, run.machine) && is(header_->boot, run.boot) && is(header_->report, run.report) &&
+         same(words_, run.words) && same(variables_, run.variables);
 }
 
 std::optional<FileStat> SnapshotView::stat_of(const SnapshotLook& look) const {

@@ -71,7 +71,7 @@ struct SnapshotHeader {
   // In the text: what a run says at its end, without the time that it took; "" when it has something to do even if all
   // is as recorded.
   std::uint32_t report = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t boot = 0;  // in the text: Boot::id; after another one no stat says that bytes are what they were
 };
 static_assert(sizeof(SnapshotHeader) == 120 && std::is_trivially_copyable_v<SnapshotHeader>);
 
@@ -86,6 +86,7 @@ struct SnapshotRun {
   std::string directory;
   std::string program;
   std::string machine;
+  std::string boot;
   std::string report;
   FastDigest graph = {};
 };

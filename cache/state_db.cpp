@@ -40,7 +40,7 @@ Error in_context(std::string_view path, const Error& error) {
 }  // namespace
 
 struct StateDb::Impl {
-  explicit Impl(std::string database_path) : path(std::move(database_path)) {}
+  Impl(std::string database_path, Boot now) : path(std::move(database_path)), boot(std::move(now)) {}
 
   Status open_tables();
   Status open_existing();
@@ -57,6 +57,7 @@ struct StateDb::Impl {
   Status flush();
 
   const std::string path;
+  const Boot boot;
 
   std::mutex tables_lock;
   std::unique_ptr<StateTables> tables;  // null while there is no file
@@ -84,7 +85,7 @@ Status StateDb::Impl::open_tables() {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     if (Status own = take_own_files(); !own) return own;
   }
-  Result<std::unique_ptr<StateTables>> opened = StateTables::open(path);
+  Result<std::unique_ptr<StateTables>> opened = StateTables::open(path, boot);
   if (!opened) return std::unexpected(opened.error());
   tables = std::move(*opened);
   return {};
@@ -220,8 +221,8 @@ StateDb::~StateDb() {
   if (impl_->has_no_writer) static_cast<void>(impl_->flush());
 }
 
-Result<std::unique_ptr<StateDb>> StateDb::open(const std::string& path, std::string& warning) {
-  auto impl = std::make_unique<Impl>(path);
+Result<std::unique_ptr<StateDb>> StateDb::open(const std::string& path, std::string& warning, Boot boot) {
+  auto impl = std::make_unique<Impl>(path, std::move(boot));
   if (path != in_memory) {
     const std::string_view network = network_file_system_of(path);
     if (!network.empty()) {

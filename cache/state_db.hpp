@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/boot.hpp"
 #include "cache/source_tree.hpp"
 #include "schemas/action.hpp"
 #include "schemas/result.hpp"
@@ -66,7 +67,9 @@ class StateDb {
   // `path` may be ":memory:". A file that does not exist is only made by the first record. One that is no database, is
   // damaged or was made by a newer trilock is set aside as `<path>.broken`; damage that only shows while reading is
   // handled the same way then, and the read gives nothing. ErrorKind::invalid on a network file system.
-  static Result<std::unique_ptr<StateDb>> open(const std::string& path, std::string& warning);
+  // Digests of files that changed in another boot than `boot`, the last one in which something was recorded, are gone.
+  static Result<std::unique_ptr<StateDb>> open(const std::string& path, std::string& warning,
+                                               Boot boot = current_boot());
   ~StateDb();  // flushes
   StateDb(const StateDb&) = delete;
   StateDb& operator=(const StateDb&) = delete;

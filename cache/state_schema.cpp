@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, schema_version - 1> steps = {
     "CREATE TABLE lookup (id INTEGER PRIMARY KEY, rule TEXT NOT NULL, answer INTEGER NOT NULL, reason TEXT NOT NULL,"
     " count INTEGER NOT NULL);"
     "PRAGMA user_version = 2;",
+    "CREATE TABLE boot (id INTEGER PRIMARY KEY, name TEXT NOT NULL, started_ns INTEGER NOT NULL);"
+    "PRAGMA user_version = 3;",
 };
 
 }  // namespace
@@ -48,6 +50,19 @@ Status StateTables::set_up() {
     return fail(ErrorKind::corrupt, "it has version " + std::to_string(*version) + ", this trilock reads version " +
                                         std::to_string(schema_version));
   }
+  return look_at_boot();
+}
+
+// A database without a boot is new, or of an older version: then nothing is known of when its files changed.
+Status StateTables::look_at_boot() {
+  const Result<std::string> name = database_.text("SELECT name FROM boot WHERE id = 0");
+  if (!name) return std::unexpected(name.error());
+  const Result<std::int64_t> started = database_.number("SELECT started_ns FROM boot WHERE id = 0");
+  if (!started) return std::unexpected(started.error());
+  const bool is_same = *started != 0 && *name == boot_.id;
+  if (!is_same) doubted_since_ns_ = *started;
+  // The clock may have been wrong when the machine started, and be set since.
+  if (is_same && *started <= boot_.started_ns) boot_is_written_ = true;
   return {};
 }
 

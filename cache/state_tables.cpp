@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include "cache/hash.hpp"
@@ -64,6 +65,11 @@ bool take_file_digest(const Statement& statement, FileDigest& row) {
   return take(row.fast, statement.blob_at(7)) && (!row.has_strong || take(row.strong, statement.blob_at(8)));
 }
 
+void drop_doubted(Result<std::vector<FileDigest>>& rows, std::int64_t since_ns) {
+  if (rows && since_ns != std::numeric_limits<std::int64_t>::max())
+    std::erase_if(*rows, [&](const FileDigest& row) { return row.stat.ctime_ns >= since_ns; });
+}
+
 bool take_essence(const Statement& statement, StoredResult& row) {
   row.label = statement.text_at(0);
   row.bytes = statement.blob_at(2);
@@ -123,6 +129,8 @@ enum StateTables::Query : std::size_t {
   select_lookups,
   put_lookup,
   delete_old_lookups,
+  delete_doubted,
+  put_boot,
 };
 
 namespace {
@@ -157,18 +165,20 @@ constexpr std::string_view queries[] = {
     " GROUP BY rule, answer, reason ORDER BY rule, answer, reason",
     "INSERT OR REPLACE INTO lookup VALUES (?, ?, ?, ?, ?)",
     "DELETE FROM lookup WHERE id < ?",
+    "DELETE FROM file_digest WHERE ctime_ns >= ?",
+    "INSERT OR REPLACE INTO boot VALUES (0, ?, ?)",
 };
 
 }  // namespace
 
-StateTables::StateTables(Database database) : database_(std::move(database)) {
-  static_assert(std::size(queries) == query_count && delete_old_lookups + 1 == query_count);
+StateTables::StateTables(Database database, Boot boot) : database_(std::move(database)), boot_(std::move(boot)) {
+  static_assert(std::size(queries) == query_count && put_boot + 1 == query_count);
 }
 
-Result<std::unique_ptr<StateTables>> StateTables::open(const std::string& path) {
+Result<std::unique_ptr<StateTables>> StateTables::open(const std::string& path, Boot boot) {
   Result<Database> database = Database::open(path, busy_ms);
   if (!database) return std::unexpected(database.error());
-  std::unique_ptr<StateTables> tables(new StateTables(std::move(*database)));
+  std::unique_ptr<StateTables> tables(new StateTables(std::move(*database), std::move(boot)));
   const Status status = tables->set_up();
   if (!status) return std::unexpected(status.error());
   return tables;
@@ -193,8 +203,10 @@ Result<std::vector<FileDigest>> StateTables::file_digests() {
   if (!select) return std::unexpected(select.error());
   constexpr std::int64_t rows_in_page = 40;  // of 100 bytes or more
   const auto expected = static_cast<std::size_t>(std::clamp<std::int64_t>(*pages * rows_in_page, 0, 1'000'000));
-  return all_rows<FileDigest>(
+  auto rows = all_rows<FileDigest>(
       **select, "file_digest", [&](FileDigest& row) { return take_file_digest(**select, row); }, expected);
+  drop_doubted(rows, doubted_since_ns_);
+  return rows;
 }
 
 Result<std::vector<StoredResult>> StateTables::results() {
@@ -256,8 +268,10 @@ Result<std::vector<Row>> StateTables::rows_of(Query which, std::string_view tabl
 }
 
 Result<std::vector<FileDigest>> StateTables::file_digests(std::span<const std::string> paths) {
-  return rows_of<FileDigest>(select_digest, "file_digest", paths, take_file_digest,
-                             [](const FileDigest& row) -> const std::string& { return row.path; });
+  auto rows = rows_of<FileDigest>(select_digest, "file_digest", paths, take_file_digest,
+                                  [](const FileDigest& row) -> const std::string& { return row.path; });
+  drop_doubted(rows, doubted_since_ns_);
+  return rows;
 }
 
 Result<std::vector<StoredResult>> StateTables::results(std::span<const std::string> labels) {
@@ -315,13 +329,27 @@ Result<std::int64_t> StateTables::insert_run(std::int64_t started_ms) {
 
 Status StateTables::write(std::span<const StateRow> rows) {
   if (Status status = database_.execute("BEGIN IMMEDIATE"); !status) return status;
-  Status status = write_all(rows);
+  const bool boot_was_written = boot_is_written_;
+  Status status = boot_is_written_ ? Status() : write_boot();
+  if (status) status = write_all(rows);
   if (status) status = database_.execute("COMMIT");
+  if (status) doubted_since_ns_ = std::numeric_limits<std::int64_t>::max();
   if (!status) {
     node_run_ = -1;
+    boot_is_written_ = boot_was_written;
     (void)database_.execute("ROLLBACK");  // fails when SQLite has rolled back by itself
   }
   return status;
+}
+
+Status StateTables::write_boot() {
+  const Result<Statement*> remove = query(delete_doubted);
+  if (!remove) return std::unexpected(remove.error());
+  if (Status status = (*remove)->number(doubted_since_ns_).run(); !status) return status;
+  const Result<Statement*> put = query(put_boot);
+  if (!put) return std::unexpected(put.error());
+  boot_is_written_ = true;
+  return (*put)->text(boot_.id).number(boot_.started_ns).run();
 }
 
 Status StateTables::write_all(std::span<const StateRow> rows) {

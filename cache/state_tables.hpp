@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,12 +15,13 @@
 #include <variant>
 #include <vector>
 
+#include "cache/boot.hpp"
 #include "cache/sqlite.hpp"
 #include "cache/state_db.hpp"
 
 namespace trilock {
 
-inline constexpr std::int64_t schema_version = 2;
+inline constexpr std::int64_t schema_version = 3;
 
 struct ResultRow {
   std::string label;
@@ -45,8 +47,9 @@ class StateTables {
   // Makes the file and the tables when there are none, and brings those of an older version up to this one.
   // ErrorKind::corrupt when the file is not ours or is of a newer version; ErrorKind::invalid when its file system
   // cannot hold it.
-  static Result<std::unique_ptr<StateTables>> open(const std::string& path);
+  static Result<std::unique_ptr<StateTables>> open(const std::string& path, Boot boot);
 
+  // Without those that an earlier boot leaves in doubt; they go with the first write.
   Result<std::vector<FileDigest>> file_digests();
   Result<std::vector<FileDigest>> file_digests(std::span<const std::string> paths);
   Result<std::vector<StoredResult>> results();
@@ -65,11 +68,13 @@ class StateTables {
 
  private:
   enum Query : std::size_t;
-  static constexpr std::size_t query_count = 26;
+  static constexpr std::size_t query_count = 28;
 
-  explicit StateTables(Database database);
+  StateTables(Database database, Boot boot);
   Status set_up();
   Status create();
+  Status look_at_boot();
+  Status write_boot();
   Result<std::int64_t> migrate(std::int64_t version);
   Result<Statement*> query(Query which);
   template <class Row>
@@ -86,6 +91,9 @@ class StateTables {
   Result<std::int64_t> next_node_id(std::int64_t run);
 
   Database database_;
+  const Boot boot_;
+  std::int64_t doubted_since_ns_ = std::numeric_limits<std::int64_t>::max();  // by ctime
+  bool boot_is_written_ = false;
   std::array<Statement, query_count> kept_;  // prepared when first used
   std::int64_t node_run_ = -1;               // the run that next_node_ belongs to
   std::int64_t next_node_ = 0;

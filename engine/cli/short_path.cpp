@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/boot.hpp"
 #include "cache/snapshot_check.hpp"
 #include "engine/cli/watch_client.hpp"
 #include "engine/mapped_file.hpp"
@@ -48,7 +49,7 @@ bool is_same_run(const SnapshotView& snapshot, const ShortRun& run, std::string_
   utsname machine{};
   ::uname(&machine);
   if (header.user != ::geteuid() || header.group != ::getegid() || !snapshot.is(header.root, root) ||
-      !snapshot.is(header.machine, machine.machine))
+      !snapshot.is(header.machine, machine.machine) || !snapshot.is(header.boot, current_boot().id))
     return false;
   if (!snapshot.is(header.directory, "") && !snapshot.is(header.directory, directory)) return false;
   return std::ranges::equal(snapshot.words(), run.words,

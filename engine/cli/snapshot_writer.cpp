@@ -8,6 +8,7 @@
 #include <iterator>
 #include <set>
 
+#include "cache/boot.hpp"
 #include "engine/cli/next_looks.hpp"
 #include "engine/cli/part_run.hpp"
 #include "engine/cli/report_text.hpp"
@@ -78,6 +79,7 @@ SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::stri
           .directory = invocation.var_files.empty() ? "" : working_directory(invocation).value_or("?"),
           .program = own_program(),
           .machine = machine.machine,
+          .boot = current_boot().id,
           .report = std::move(report)};
 }
 

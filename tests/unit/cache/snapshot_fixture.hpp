@@ -24,6 +24,7 @@ inline const SnapshotRun some_run{.words = {"-k", "command.a", ""},
                                   .directory = "",
                                   .program = "/bin/engine",
                                   .machine = "x86_64",
+                                  .boot = "boot",
                                   .report = "1 node"};
 
 }  // namespace trilock::test

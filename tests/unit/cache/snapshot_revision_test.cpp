@@ -64,5 +64,6 @@ TEST_CASE("snapshot: whose run it is, all but the looks says") {
   CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.directory = "/"; }));
   CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.program = "/bin/other"; }));
   CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.machine = "aarch64"; }));
+  CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.boot = "other"; }));
   CHECK_FALSE(is_of_other([](SnapshotRun& run) { run.report.clear(); }));
 }

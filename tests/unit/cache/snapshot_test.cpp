@@ -134,6 +134,7 @@ TEST_CASE("snapshot: what was written is read back") {
   CHECK(view->is(header.directory, ""));
   CHECK(view->is(header.program, "/bin/engine"));
   CHECK(view->is(header.machine, "x86_64"));
+  CHECK(view->is(header.boot, "boot"));
   CHECK(view->is(header.report, "1 node"));
 }
 

@@ -9,6 +9,7 @@
 #include "cache/file_system.hpp"
 #include "cache/hash.hpp"
 #include "cache/result_codec.hpp"
+#include "tests/support/without_threads.hpp"
 #include "tests/unit/cache/state_db_fixture.hpp"
 
 namespace trilock::test {
@@ -43,6 +44,51 @@ TEST_CASE("state: an existing database is not written by opening and reading") {
   CHECK(bytes_of(path) == before);
   CHECK(fs::last_write_time(path) == time);
   CHECK(!fs::exists(path + "-wal"));
+}
+
+// What was not synced may be lost where the power failed, behind a stat that is what it was.
+TEST_CASE("state: digests of files that changed in an earlier boot are not believed") {
+  const Folder folder;
+  const std::string path = folder.file("state.db");
+  const auto at = [](const std::string& file, std::int64_t ctime_ns) {
+    FileDigest row = digest_of(file, 1);
+    row.stat.ctime_ns = ctime_ns;
+    return row;
+  };
+  const auto in_boot = [&](const std::string& id, std::int64_t started_ns) {
+    std::string warning;
+    return value(StateDb::open(path, warning, {id, started_ns}));
+  };
+  const auto known = [](StateDb& db) {
+    std::string names;
+    for (const FileDigest& row : value(db.file_digests())) names += row.path;
+    std::string one_by_one;
+    const std::vector<std::string> asked = {"a", "b", "c"};
+    for (const FileDigest& row : value(db.file_digests(asked))) one_by_one += row.path;
+    std::ranges::sort(names);
+    CHECK(names == one_by_one);
+    return names;
+  };
+  in_boot("first", 100)->record_digests({at("a", 99), at("b", 100), at("c", 150)});
+  CHECK(known(*in_boot("first", 100)) == "abc");
+
+  CHECK(known(*in_boot("second", 200)) == "a");
+  CHECK(known(*in_boot("first", 100)) == "abc");  // reading decided nothing
+  {
+    auto db = in_boot("second", 200);
+    db->record_digests({at("c", 150)});  // looked at anew: it was on disk when the machine started
+    REQUIRE(db->flush().has_value());
+    CHECK(known(*db) == "ac");
+    db->record_digests({at("b", 210)});
+  }
+  CHECK(known(*in_boot("second", 200)) == "abc");
+  CHECK(known(*in_boot("third", 300)) == "ac");
+
+  // The clock was ahead when the machine started, and files that changed after it was set would pass for old ones.
+  in_boot("second", 120)->forget_result("x");
+  CHECK(known(*in_boot("third", 300)) == "a");
+  in_boot("second", 140)->forget_result("x");
+  CHECK(known(*in_boot("third", 300)) == "a");
 }
 
 TEST_CASE("state: file digests come back as they were and replace older ones") {
@@ -259,6 +305,20 @@ TEST_CASE("state: file systems of other machines are known by their magic number
   CHECK(network_file_system(0x9123683e).empty());  // btrfs
   CHECK(network_file_system(0x794c7630).empty());  // overlayfs
   CHECK(network_file_system_of("/dev/shm/no/such/directory/state.db").empty());
+}
+
+TEST_CASE("state: without a thread for it, whoever waits writes") {
+  const Folder folder;
+  const std::string path = folder.file("state.db");
+  CHECK(holds_without_threads([&] {
+    auto db = open(path);
+    db->record_digests({digest_of("a", 1)});
+    if (!db->flush() || value(db->file_digests()).size() != 1) return false;
+    db->record_result("b", result_of("b"));  // left to the destructor
+    return true;
+  }));
+  CHECK(value(open(path)->file_digests()).size() == 1);
+  CHECK(value(open(path)->results()).size() == 1);
 }
 
 }  // namespace trilock::test
