@@ -9,12 +9,13 @@ namespace trilock {
 
 namespace {
 
-// OpenSSL refuses SHA-256 only when its installation is broken; there is no digest to go on with then, and no caller
-// could do anything about it.
+// OpenSSL refuses SHA-256 only when its installation is broken or there is no memory; there is no digest to go on with
+// then, and no caller could do anything about it. As where `new` finds no memory (engine/cli/own_process.hpp).
 void require(bool ok) {
   if (ok) return;
-  std::fputs("trilock: OpenSSL on this machine cannot compute SHA-256\n", stderr);
-  std::abort();
+  constexpr int exit_environment = 5;
+  std::fputs("error: OpenSSL cannot compute SHA-256 on this machine\n", stderr);
+  std::_Exit(exit_environment);
 }
 
 // Fetched once for the whole process and never freed: it is a constant of the library, fetching it takes as long as

@@ -141,6 +141,10 @@ void SourceTree::forget_askers() {
   impl_->cache.forget_askers();
 }
 
+bool SourceTree::machine_failed() const {
+  return impl_->cache.machine_failed();
+}
+
 void SourceTree::keep_account() {
   impl_->cache.keep_account();
 }

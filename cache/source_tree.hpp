@@ -95,6 +95,9 @@ class SourceTree {
   // forgets the other.
   void note_link(const std::string& link, const std::string& real);
 
+  // Whether some of these ended in Error::machine_failed: then what seems wrong with what was read may be right.
+  [[nodiscard]] bool machine_failed() const;
+
   // --- what was looked at, for a later process to see that it is still so: cache/snapshot.hpp ---
   // Call before anything is looked at. Costs a stat for each directory that is listed.
   void keep_account();

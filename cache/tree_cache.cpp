@@ -142,7 +142,8 @@ std::string TreeCache::absolute(std::string_view path) const {
   return result.append(path);
 }
 
-Error TreeCache::as_seen(Error error, std::string_view path) const {
+Error TreeCache::as_seen(Error error, std::string_view path) {
+  if (error.machine_failed) machine_failed_ = true;
   const std::string inside = "`" + absolute(path) + "`";
   const std::size_t at = error.message.find(inside);
   if (at != std::string::npos) {

@@ -52,7 +52,8 @@ class TreeCache {
   [[nodiscard]] Account account(const std::function<void(const SourceTree::Look&)>& each) const;
 
   // The error of a disk with the path as the caller knows it, relative to the workspace.
-  [[nodiscard]] Error as_seen(Error error, std::string_view path) const;
+  [[nodiscard]] Error as_seen(Error error, std::string_view path);
+  [[nodiscard]] bool machine_failed() const { return machine_failed_; }
 
  private:
   enum class Known : std::uint8_t {
@@ -155,6 +156,7 @@ class TreeCache {
   std::string state_dir_;
   bool accounting_ = false;            // written before anything is looked at
   std::atomic<bool> unknown_ = false;  // something could not be looked at
+  std::atomic<bool> machine_failed_ = false;
   std::mutex followed_mutex_;
   std::map<std::string, Followed> followed_;  // by absolute path; guarded by followed_mutex_
   std::mutex links_mutex_;

@@ -21,6 +21,23 @@ ErrorKind kind_of(int error_number) {
   }
 }
 
+bool is_of_machine(int error_number) {
+  switch (error_number) {
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EAGAIN:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:  // at the limit of `ulimit -f`
+      return true;
+    default:
+      return false;
+  }
+}
+
 // glibc's English description with a small first letter: "permission denied", but "RFS specific error". strerror would
 // translate it, and is not safe for threads.
 std::string describe_errno(int error_number) {
@@ -43,7 +60,7 @@ std::unexpected<Error> fail(ErrorKind kind, std::string message, std::string hel
 std::unexpected<Error> fail_errno(std::string what, int error_number) {
   what += ": ";
   what += describe_errno(error_number);
-  return fail(kind_of(error_number), std::move(what));
+  return std::unexpected(Error{kind_of(error_number), std::move(what), {}, is_of_machine(error_number)});
 }
 
 }  // namespace trilock

@@ -25,6 +25,9 @@ struct Error {
   ErrorKind kind = ErrorKind::io;
   std::string message;
   std::string help;
+  // The machine has no more of something (descriptors, memory, space), or a device is broken: whatever was asked for,
+  // nothing that the user wrote is wrong. Set by fail_errno().
+  bool machine_failed = false;
 };
 
 template <class T>

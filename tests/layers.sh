@@ -5,6 +5,8 @@
 #   - each library of others is included by one file, TBB by engine/ alone, protobuf by cache/remote_api/, OpenSSL by one
 #     file for digests and one for signatures;
 #   - no circle of includes between files;
+#   - threads come from cache/thread_start.hpp, where a refused one is no exception;
+#   - nothing prints by fmt::print or C streams, which throw, or forget, what could not be written;
 #   - no top-level folder besides those that the design names.
 # Prints each violation and fails. `tests/layers.sh DIR` checks another checkout.
 set -eu
@@ -71,6 +73,16 @@ find schemas cache rules engine tests -name '*.[ch]pp' | sort | xargs grep -n '^
     exit bad
   }
 ' || status=1
+
+only_in() { # pattern, file that may have it, why
+  if grep -rnE --include='*.[ch]pp' "$1" schemas cache rules engine | grep -vE "^($2):"; then
+    echo "$3"
+    status=1
+  fi
+}
+only_in 'std::j?thread\(|std::async' cache/thread_start.hpp 'threads come from cache/thread_start.hpp'
+only_in 'fmt::print|std::(cout|cerr|printf|puts)|, std(out|err)\)' '(engine/cli/engine_program|cache/hash)\.cpp' \
+  'output goes through engine/cli/standard_output.hpp'
 
 for entry in */; do
   case "${entry%/}" in

@@ -2,12 +2,16 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -19,6 +23,35 @@ namespace {
 
 constexpr std::string_view engine_section = "trilock_engine";
 constexpr int exit_environment = 5;
+
+// Under a limit below these it is tried first.
+constexpr rlim_t enough_memory = rlim_t{1} << 40;
+constexpr rlim_t enough_files = 16;
+
+bool is_below(decltype(RLIMIT_AS) limit, rlim_t enough) {
+  rlimit found{};
+  return ::getrlimit(limit, &found) == 0 && found.rlim_cur < enough;
+}
+
+// A program that finds no room for its libraries, or no descriptor to open them by, is ended by the loader or by one of
+// them before it can say a word.
+bool can_be_loaded(const std::string& program) {
+  if (!is_below(RLIMIT_AS, enough_memory) && !is_below(RLIMIT_NOFILE, enough_files)) return true;
+  const char* const words[] = {"trilock", "--version", nullptr};
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    ::posix_spawn_file_actions_addopen(&actions, file, "/dev/null", O_RDWR, 0);
+  pid_t process = -1;
+  int status = 0;
+  const int error =
+      ::posix_spawn(&process, program.c_str(), &actions, nullptr, const_cast<char* const*>(words), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return error != ENOMEM;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 // Who could put a program there could as well have replaced the front.
 bool is_trusted(const std::string& program, const struct stat& own) {
@@ -81,10 +114,24 @@ std::vector<std::string> engine_places(const std::string& own_file) {
 
 int become_engine(const std::string& own_file, char** argv) {
   struct stat own {};
+  int refused = 0;
   if (::stat(own_file.c_str(), &own) == 0)
     for (const std::string& program : engine_places(own_file))
-      if (is_trusted(program, own)) ::execv(program.c_str(), argv);
+      if (is_trusted(program, own)) {
+        if (!can_be_loaded(program)) {
+          std::fputs("error: there is not enough memory, or too few descriptors, to start trilock\n", stderr);
+          std::fputs("  = help: raise the limit (`ulimit -v`, `ulimit -n`)\n", stderr);
+          return exit_environment;
+        }
+        ::execv(program.c_str(), argv);
+        if (errno != ENOENT && errno != ENOTDIR) refused = errno;
+      }
   become_carried_engine(own_file, argv);
+  if (refused != 0) {
+    std::fprintf(stderr, "error: cannot start `trilock-engine`, the main part of trilock: %s\n",
+                 std::strerror(refused));
+    return exit_environment;
+  }
   std::fprintf(stderr, "error: `trilock-engine`, the main part of trilock, is not beside `%s`\n", own_file.c_str());
   std::fputs("  = help: install trilock again\n", stderr);
   return exit_environment;

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
@@ -26,11 +25,11 @@ void put(std::string_view text) {
   flush_out();
 }
 
-// 128 random bits, anew for each group: nothing that a process writes, or has read of the log, can name it.
+// 128 random bits, anew for each group: nothing that a process writes, or has read of the log, can name it. "" where
+// the system gives none.
 std::string random_token() {
   std::array<unsigned char, 16> bytes{};
-  [[maybe_unused]] const ssize_t count = ::getrandom(bytes.data(), bytes.size(), 0);
-  assert(count == static_cast<ssize_t>(bytes.size()));  // so few bytes are never refused
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return {};
   std::string token = "trilock-";
   for (const unsigned char byte : bytes) token += fmt::format("{:02x}", byte);
   return token;
@@ -76,8 +75,10 @@ void GithubLog::node_finished(NodeId id, const NodeReport& report) {
   } else {
     text = harmless_line(finished_line(done_, total_, label, report, wording)) + "\n";
   }
-  if (has_output)
-    text += group_of(label, output_text(report, "", options_.color ? Colors::keep : Colors::strip), random_token());
+  if (const std::string token = has_output ? random_token() : std::string(); !token.empty())
+    text += group_of(label, output_text(report, "", options_.color ? Colors::keep : Colors::strip), token);
+  else if (has_output)
+    text += "  = help: its output is left out, since the system gives no random numbers to keep it apart by\n";
   if (report.outcome == Outcome::failed) text += failure(id, report);
   put(text);
 }

@@ -107,7 +107,7 @@ int refuse(const Invocation& invocation, Error error, int code) {
 
 int init_command(const Invocation& invocation) {
   const Result<std::string> cwd = working_directory(invocation);
-  if (!cwd) return refuse(invocation, cwd.error(), exit_usage);
+  if (!cwd) return refuse(invocation, cwd.error(), usage_code(cwd.error()));
   const std::string path = *cwd == "/" ? "/trilock.toml" : fmt::format("{}/{}", *cwd, file);
   struct stat found {};
   if (::lstat(path.c_str(), &found) == 0) return refuse(invocation, exists_already(path).error(), exit_usage);

@@ -1,6 +1,7 @@
 #include "engine/cli/own_process.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,6 +50,7 @@ void take_standard_places() {
 
 void prepare_process() {
   take_standard_places();
+  ::signal(SIGXFSZ, SIG_IGN);  // a file at the limit of its size (`ulimit -f`) is an error like a full disk
   std::set_new_handler(end_without_memory);
   std::set_terminate(end_by_exception);
 }

@@ -85,6 +85,11 @@ Diagnostics without_secrets(const Diagnostics& diagnostics, const Pipeline& pipe
   return result;
 }
 
+int code_of_findings(const Session& session) {
+  if (!session.diagnostics.has_errors()) return exit_done;
+  return session.workspace->tree().machine_failed() ? exit_environment : exit_usage;
+}
+
 }  // namespace
 
 Result<std::string> working_directory(const Invocation& invocation) {
@@ -93,6 +98,10 @@ Result<std::string> working_directory(const Invocation& invocation) {
   const std::filesystem::path path = std::filesystem::canonical(wanted, error);
   if (error) return fail_errno(fmt::format("cannot work in `{}`", wanted), error.value());
   return path.string();
+}
+
+int usage_code(const Error& error) {
+  return error.machine_failed ? exit_environment : exit_usage;
 }
 
 void report(Session& session, Error error) {
@@ -123,12 +132,12 @@ int open_workspace(const Invocation& invocation, Workspace::State state, Session
   const Result<std::string> cwd = working_directory(invocation);
   if (!cwd) {
     report(session, cwd.error());
-    return exit_usage;
+    return usage_code(cwd.error());
   }
   const auto found = find_pipeline(invocation, *cwd);
   if (!found) {
     report(session, found.error());
-    return exit_usage;
+    return usage_code(found.error());
   }
   session.pipeline_path = found->second;
   std::vector<std::string> warnings;
@@ -169,7 +178,7 @@ int open_for_cache(const Invocation& invocation, Session& session) {
   session.planned.pipeline =
       load_pipeline(session.load_options, rule_keys(), world, session.sources, session.diagnostics);
   print_diagnostics(session);
-  return session.diagnostics.has_errors() ? exit_usage : exit_done;
+  return code_of_findings(session);
 }
 
 int load(const Invocation& invocation, Session& session) {
@@ -178,7 +187,7 @@ int load(const Invocation& invocation, Session& session) {
   if (!session.diagnostics.all().empty())
     session.diagnostics =
         without_secrets(session.diagnostics, session.planned.pipeline, session.workspace->environment());
-  return session.diagnostics.has_errors() ? exit_usage : exit_done;
+  return code_of_findings(session);
 }
 
 int select(const Invocation& invocation, Session& session, std::vector<NodeId>& selected) {

@@ -36,6 +36,9 @@ struct Session {
 // The folder that the command works in, absolute and without symlinks.
 [[nodiscard]] Result<std::string> working_directory(const Invocation& invocation);
 
+// exit_usage for what the user asked in vain; exit_environment where it is the machine that failed.
+[[nodiscard]] int usage_code(const Error& error);
+
 // 0, or the exit code to end with.
 [[nodiscard]] int open_workspace(const Invocation& invocation, Workspace::State state, Session& session,
                                  Workspace::Recall recall = Workspace::Recall::all);

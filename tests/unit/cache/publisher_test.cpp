@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/memory_disk.hpp"
+#include "tests/support/without_threads.hpp"
 #include "tests/unit/cache/cache_fixture.hpp"
 
 namespace trilock::test {
@@ -172,6 +173,19 @@ TEST_CASE("publisher: many nodes at once share syncs") {
   for (int node = 0; node < 8; ++node)
     for (int i = 0; i < 20; ++i)
       CHECK(local.result(action_of(std::to_string(node) + "-" + std::to_string(i))).has_value());
+}
+
+TEST_CASE("publisher: without threads those that add do the work") {
+  CHECK(holds_without_threads([] {
+    MemoryDisk disk;
+    CacheDirectory local(disk, "/cache");
+    FakeTier shared(disk);
+    Publisher publisher(local, &shared, {.delay = milliseconds(10'000)});
+    for (const std::string name : {"one", "two", "three"})
+      if (!publisher.add(with_file(disk, name, name), Publisher::Reach::shared)) return false;
+    publisher.flush();
+    return local.result(action_of("three")).has_value() && shared.actions.size() == 3;
+  }));
 }
 
 }  // namespace trilock::test

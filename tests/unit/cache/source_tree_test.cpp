@@ -68,6 +68,28 @@ TEST_CASE("tree: paths of the workspace are the same, relative or absolute; othe
   CHECK(at_root.digest("w/f") == fast_digest("1"));
 }
 
+TEST_CASE("tree: knows whether the machine failed, or just what was asked for") {
+  World world;
+  world.disk.put("/w/f", "x");
+  CHECK_FALSE(world.tree.read("none").has_value());
+  world.disk.fail_read("/w/f", EACCES);
+  CHECK_FALSE(world.tree.read("f").has_value());
+  CHECK_FALSE(world.tree.machine_failed());
+  world.disk.fail_read("/w/f", EMFILE);
+  SUBCASE("reading") {
+    CHECK_FALSE(world.tree.read("f").has_value());
+  }
+  SUBCASE("hashing") {
+    CHECK_FALSE(world.tree.digest("f").has_value());
+  }
+  SUBCASE("listing") {
+    world.disk.put("/w/d/x", "");
+    world.disk.fail_read("/w/d", EIO);
+    CHECK_FALSE(world.tree.list("d").has_value());
+  }
+  CHECK(world.tree.machine_failed());
+}
+
 TEST_CASE("tree: errors name the path as the user knows it") {
   World world;
   world.disk.put("/w/secret", "x");

@@ -44,6 +44,10 @@ TEST_CASE("errors of system calls") {
   CHECK(fail_errno("x", ENOTDIR).error().kind == ErrorKind::not_found);
   CHECK(fail_errno("x", ENOSPC).error().kind == ErrorKind::no_space);
   CHECK(fail_errno("x", EDQUOT).error().kind == ErrorKind::no_space);
+  for (const int machine : {EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, ENOSPC, EFBIG})
+    CHECK(fail_errno("x", machine).error().machine_failed);
+  for (const int other : {ENOENT, EACCES, EISDIR, ELOOP, EINVAL})
+    CHECK_FALSE(fail_errno("x", other).error().machine_failed);
   CHECK(fail_errno("x", ENOTBLK).error().message == "x: block device required");
   CHECK(fail_errno("x", 98765).error().message == "x: error 98765");
   const Status status = fail(ErrorKind::corrupt, "bad", "delete it");
