@@ -122,19 +122,24 @@ rm -rf "$cache"
 
 if [ "$(id -u)" = 0 ]; then
   chmod 755 "$work"
+  own_driver=$driver
+  driver=$(for_others "$driver")
   install -d -m 2775 -g games "$cache"
   as() { setpriv --reuid "$1" --regid "$1" --groups games -- bash -c "umask 002; cd /; $2"; }
   as 12001 "'$driver' publish '$cache' node '$tree'" >/dev/null
+  expect_equal 'one user of the group publishes' 0 $?
   mkdir -m 777 "$work/second"
   expect_equal 'a second user of the group restores what the first published' hit \
     "$(as 12002 "'$driver' fetch '$cache' node '$work/second/out'")"
   touch -d '3 hours ago' "$entry"
+  expect_equal 'what was published long ago is there' "$entry" "$(find "$entry" -mmin +10)"
   as 12002 "'$driver' fetch '$cache' node '$work/second/again'" >/dev/null
-  expect_equal 'and marks it as used' '' "$(find "$entry" -mmin +10)"
+  expect_equal 'and marks it as used' "$entry" "$(find "$entry" -mmin -10)"
   echo changed >"$tree/file"
   as 12002 "'$driver' publish '$cache' node '$tree'" >/dev/null
   expect_equal 'and may replace it' 0 $?
   rm -rf "$cache"
+  driver=$own_driver
 fi
 
 # --- trilock cache ---

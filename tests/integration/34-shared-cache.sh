@@ -56,13 +56,14 @@ TOML
   echo '#define ANSWER 42' >"$1/src/main.h"
 }
 
+program=$(for_others "$TRILOCK")
 # Runs trilock as somebody; each has a home, a cache directory and a state of their own.
 as() { # user, workspace, command, arguments…
   local user=$1 dir=$2 verb=$3 home=$work/home-$1
   shift 3
   mkdir -p "$home"
   chown "$user" "$home"
-  local command=(env HOME="$home" XDG_CACHE_HOME="$home/cache" XDG_STATE_HOME="$home/state" timeout 300 "$TRILOCK" "$verb" -C "$dir" "$@")
+  local command=(env HOME="$home" XDG_CACHE_HOME="$home/cache" XDG_STATE_HOME="$home/state" timeout 300 "$program" "$verb" -C "$dir" "$@")
   [ "$user" = 0 ] || command=(setpriv --reuid "$user" --regid "$user" --clear-groups "${command[@]}")
   "${command[@]}" >"$work/out" 2>"$work/err"
   code=$?

@@ -186,6 +186,12 @@ expect_ran() { # what, labels…
   fi
 }
 
+# A copy of a program that any user may start: the checkout may lie where only its owner gets in. Prints its path.
+for_others() { # program
+  chmod a+x "$work" && mkdir -p "$work/bin" && install -m 755 "$1" "$work/bin/" || die "cannot copy $1"
+  echo "$work/bin/$(basename "$1")"
+}
+
 # --- surroundings ------------------------------------------------------------------------------------------------
 
 # The sample as a fresh clone has it: files that git knows or would add, and no others.
