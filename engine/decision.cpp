@@ -14,6 +14,7 @@
 #include "cache/recorded_result.hpp"
 #include "engine/discovered.hpp"
 #include "engine/portable_action.hpp"
+#include "engine/programs.hpp"
 #include "engine/resolver.hpp"
 #include "rules/rule.hpp"
 
@@ -202,25 +203,6 @@ void add_upstream(const RunState& state, NodeId id, const Target& target, std::v
   upstream.erase(std::unique(upstream.begin(), upstream.end()), upstream.end());
 }
 
-// What runs a script is a tool as well. A program of the workspace is an input, and no tool by itself.
-void add_interpreters(RunState& state, Resolver& resolver, Action& action) {
-  const auto add = [&](const std::string& name, const std::string& path) {
-    std::vector<Tool> tools = state.tools.interpreters(name, path, resolver.path_variable());
-    std::ranges::move(tools, std::back_inserter(action.tools));
-  };
-  const std::size_t named = action.tools.size();
-  for (std::size_t i = 0; i < named; ++i) {
-    const Tool tool = action.tools[i];  // a copy: the list grows
-    if (tool.path.starts_with('/')) add(tool.name, tool.path);
-  }
-  for (const Process& process : action.processes) {
-    const std::string& program = process.argv.front();
-    if (program.find('/') == std::string::npos || program.starts_with('/') || program.starts_with('\x1f')) continue;
-    if (process.dir.starts_with('\x1f')) continue;
-    add(program, state.tree.absolute(process.dir.empty() ? program : process.dir + "/" + program));
-  }
-}
-
 Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
   const Node& node = state.graph.node(id);
   const Target& target = state.pipeline.targets[node.target];
@@ -234,7 +216,7 @@ Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision&
   // check), and two nodes mean it to be done twice.
   if (node.outputs.empty()) decision.action.fields.push_back({"node", node.label});
   add_environment(state, node, target, resolver, decision.action);
-  add_interpreters(state, resolver, decision.action);
+  if (Status added = add_programs(state, node, target, resolver, decision.action); !added) return added;
   if (resolver.missing_value()) return std::unexpected(*resolver.missing_value());
   if (Status added = add_selected_inputs(state, node, decision.action); !added) return added;
   decision.inputs.reserve(decision.action.inputs.size());

@@ -109,6 +109,7 @@ void walk_key(const KeyMaterial& material, KeySink& sink) {
   for (const Process& process : action.processes) walk.process(process);
   for (const EnvVar& variable : action.env) walk.env(variable);
   for (const Tool& tool : action.tools) walk.field(KeyTag::tool, tool.name, tool.identity, tool.version);
+  for (const Tool& program : action.programs) walk.field(KeyTag::program, program.name, program.identity);
   for (const Field& field : action.fields) walk.field(KeyTag::field, field.name, field.value);
   for (const FileWrite& write : action.writes)
     walk.field(KeyTag::write, write.path, Digits(write.mode, 8), write.content);

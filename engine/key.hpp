@@ -58,6 +58,7 @@ enum class KeyTag : char {
   env = 'e',         // variable: value; of one process only: its name as well
   secret = 's',      // variable: none, or the name of the process
   tool = 't',        // tool: identity, version
+  program = 'g',     // program: identity
   field = 'f',       // as the rule named it: value
   write = 'w',       // path: mode, content
   staged = 'c',      // destination: type, mode, source

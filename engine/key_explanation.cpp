@@ -33,6 +33,8 @@ std::string_view word(KeyTag tag) {
       return "secret";
     case KeyTag::tool:
       return "tool";
+    case KeyTag::program:
+      return "program";
     case KeyTag::write:
       return "writes";
     case KeyTag::staged:
@@ -213,9 +215,9 @@ std::string describe(const FieldChange& change) {
     return fmt::format("{}: {}", field, describe_file(change));
   if (field.starts_with("tool ") || field.starts_with(identity_of))
     return fmt::format("{}: {}", field, describe_tool(change.was, change.now));
-  // What other nodes gave, and files outside the workspace that a rule counts by content.
-  if (is_digest(change.was) && is_digest(change.now) && (field.starts_with("from ") || field.starts_with("file ")))
-    return fmt::format("{}: content changed", field);
+  // What other nodes gave, declared programs, and files outside the workspace that a rule counts by content.
+  const bool by_content = field.starts_with("from ") || field.starts_with("file ") || field.starts_with("program ");
+  if (by_content && is_digest(change.was) && is_digest(change.now)) return fmt::format("{}: content changed", field);
   return fmt::format("{}: {}", field, describe_values(change.was, change.now));
 }
 

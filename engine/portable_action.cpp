@@ -47,6 +47,8 @@ class PortableSink final : public KeySink {
       case KeyTag::tool:
         add(fmt::format("identity of {}", name), values[0]);
         return add(fmt::format("tool {}", name), values[1]);
+      case KeyTag::program:
+        return add(fmt::format("program {}", name), values[0]);
       case KeyTag::field:
         return add(std::string(field_word).append(name), values[0]);
       case KeyTag::write:

@@ -196,6 +196,28 @@ void read_pool(Reader& reader) {
   node.pool = static_cast<std::uint32_t>(pool - pools.begin());
 }
 
+// A program of the workspace is a source: one that another node makes needs an edge to it, as any input does.
+void read_programs(Reader& reader) {
+  Diagnostics& diagnostics = reader.context.diagnostics;
+  for (const auto& [program, place] : reader.literals("programs")) {
+    if (program.empty()) {
+      diagnostics.error(place, "the name of a program is empty");
+      continue;
+    }
+    if (!program.contains('/') || program.starts_with('/')) continue;
+    const std::size_t errors = diagnostics.error_count();
+    const std::string path = workspace_path(reader.node.dir, program, place, diagnostics);
+    if (diagnostics.error_count() != errors) continue;
+    const auto own = std::ranges::find_if(reader.node.outputs,
+                                          [&](const OutputSpec& output) { return contains_path(output.path, path); });
+    if (own != reader.node.outputs.end())
+      diagnostics.error(place, fmt::format("the program `{}` is an output of the node itself", path))
+          .notes.push_back({"the output is declared here", own->place});
+    else if (!path.empty())
+      reader.node.inputs.push_back({quote_pattern(path), false, place});
+  }
+}
+
 void read_condition(Reader& reader) {
   const Config* when = reader.table().find("when");
   const Text* text = when == nullptr ? nullptr : when->text();
@@ -260,6 +282,7 @@ Node plan_node(const Target& target, std::uint32_t target_index, PlanContext& co
   read_inputs(reader);
   read_outputs(reader);
   read_environment(reader);
+  read_programs(reader);
   read_pool(reader);
   read_condition(reader);
   node.timeout_ms = parse_duration_ms(literal_or(target.table, "timeout", "0s")).value_or(0);

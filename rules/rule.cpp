@@ -48,6 +48,10 @@ Text text_of(const Config& value) {
 
 }  // namespace
 
+StartedPrograms Rule::started(const Target&) const {
+  return {};
+}
+
 Result<Collected> Rule::collect(const Node&, const Action&, const Run&) const {
   return Collected{};
 }

@@ -94,6 +94,13 @@ struct Leftover {
   std::string help;  // how to remove it: "`terraform force-unlock 1234` gives it back"
 };
 
+// Programs that the processes of a node start by themselves, as far as the pipeline says so.
+struct StartedPrograms {
+  std::string by;  // for messages: "`script`"
+  Place place;
+  std::vector<std::string> names;  // as for `programs`; each once
+};
+
 struct Folder;  // rules/draft.hpp
 struct Draft;
 
@@ -107,6 +114,12 @@ class Rule {
   [[nodiscard]] virtual std::span<const std::string_view> values() const = 0;
   // Keys of which a node has exactly one, for `trilock schema`; `plan` reports what breaks it.
   [[nodiscard]] virtual std::span<const std::string_view> one_of() const { return {}; }
+
+  // What the node starts beyond the programs that its action names, for `check`: those do not count unless declared.
+  [[nodiscard]] virtual StartedPrograms started(const Target& target) const;
+
+  // Whether actions read files of the workspace beyond the inputs that nodes declare.
+  [[nodiscard]] virtual bool reads_undeclared_files() const { return true; }
 
   // Whether planning a node looks at targets beyond those that it refers to.
   [[nodiscard]] virtual bool looks_at_all_targets() const { return false; }

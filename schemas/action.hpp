@@ -98,6 +98,7 @@ struct Action {
   std::vector<std::string> inputs;   // relative to the workspace; sorted, unique; files, symlinks, directories
   std::vector<OutputSpec> outputs;
   std::vector<Tool> tools;
+  std::vector<Tool> programs;  // that `programs` names, with the interpreters of scripts; by name and identity
   std::vector<Field> fields;
   // Where a process writes which files it read, in the syntax of Makefiles: relative to the workspace, or starting with
   // a marker; "" for none. Its relative paths are seen from the directory of the first process.

@@ -180,13 +180,33 @@ std::string_view SourceMap::line(SourceId id, std::uint32_t number) const {
   return line;
 }
 
+std::string_view to_string(Severity severity) {
+  switch (severity) {
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
+  }
+  return {};
+}
+
+Diagnostic& Diagnostics::add(Severity severity, Place place, std::string message, std::string help) {
+  if (severity == Severity::error) ++errors_;
+  return all_.emplace_back(Diagnostic{severity, std::move(message), place, std::move(help), {}});
+}
+
 Diagnostic& Diagnostics::error(Place place, std::string message, std::string help) {
-  ++errors_;
-  return all_.emplace_back(Diagnostic{Severity::error, std::move(message), place, std::move(help), {}});
+  return add(Severity::error, place, std::move(message), std::move(help));
 }
 
 Diagnostic& Diagnostics::warning(Place place, std::string message, std::string help) {
-  return all_.emplace_back(Diagnostic{Severity::warning, std::move(message), place, std::move(help), {}});
+  return add(Severity::warning, place, std::move(message), std::move(help));
+}
+
+Diagnostic& Diagnostics::note(Place place, std::string message, std::string help) {
+  return add(Severity::note, place, std::move(message), std::move(help));
 }
 
 void Diagnostics::append(Diagnostics more) {
@@ -210,7 +230,8 @@ void Diagnostics::sort_by_place() {
 
 std::string render(const Diagnostic& diagnostic, const SourceMap& sources) {
   const std::size_t gutter = gutter_width(diagnostic);
-  std::string out = diagnostic.severity == Severity::error ? "error: " : "warning: ";
+  std::string out(to_string(diagnostic.severity));
+  out += ": ";
   out += one_line(diagnostic.message);
   out += '\n';
   render_place(out, diagnostic.place, sources, gutter);

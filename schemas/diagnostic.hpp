@@ -48,7 +48,8 @@ class SourceMap {
   std::deque<Source> sources_;
 };
 
-enum class Severity : std::uint8_t { warning, error };
+enum class Severity : std::uint8_t { note, warning, error };
+[[nodiscard]] std::string_view to_string(Severity severity);
 
 // As rustc's diagnostics guide has it: lower case, no full stop, what was expected and what was found; names and
 // values in backquotes; advice under `help`.
@@ -68,6 +69,8 @@ class Diagnostics {
  public:
   Diagnostic& error(Place place, std::string message, std::string help = {});
   Diagnostic& warning(Place place, std::string message, std::string help = {});
+  Diagnostic& note(Place place, std::string message, std::string help = {});  // what is worth knowing and no fault
+  Diagnostic& add(Severity severity, Place place, std::string message, std::string help = {});
   void append(Diagnostics more);
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
   [[nodiscard]] std::size_t error_count() const { return errors_; }

@@ -31,6 +31,11 @@ Diagnostic* Findings::warning(Place place, std::string message, std::string help
   return &diagnostics_.warning(place, std::move(message), std::move(help));
 }
 
+Diagnostic* Findings::note(Place place, std::string message, std::string help) {
+  if (!is_new(place, message)) return nullptr;
+  return &diagnostics_.note(place, std::move(message), std::move(help));
+}
+
 void Findings::defined_twice(Place second, Place first, std::string_view what) {
   if (Diagnostic* found = error(second, fmt::format("{} is defined twice", what))) {
     found->notes.push_back({"first defined here", first});
@@ -38,9 +43,10 @@ void Findings::defined_twice(Place second, Place first, std::string_view what) {
 }
 
 void Findings::add(const Diagnostic& diagnostic) {
-  Diagnostic* added = diagnostic.severity == Severity::error
-                          ? error(diagnostic.place, diagnostic.message, diagnostic.help)
-                          : warning(diagnostic.place, diagnostic.message, diagnostic.help);
+  const auto report = diagnostic.severity == Severity::error     ? &Findings::error
+                      : diagnostic.severity == Severity::warning ? &Findings::warning
+                                                                 : &Findings::note;
+  Diagnostic* added = (this->*report)(diagnostic.place, diagnostic.message, diagnostic.help);
   if (added != nullptr) added->notes = diagnostic.notes;
 }
 

@@ -19,6 +19,7 @@ class Findings {
   // Null when it was reported before.
   Diagnostic* error(Place place, std::string message, std::string help = {});
   Diagnostic* warning(Place place, std::string message, std::string help = {});
+  Diagnostic* note(Place place, std::string message, std::string help = {});
   // An error with the note "first defined here".
   void defined_twice(Place second, Place first, std::string_view what);
 

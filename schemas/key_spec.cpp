@@ -285,6 +285,7 @@ std::span<const KeySpec> common_keys() {
       {"pass-env", KeyType::literals, "Names of variables that are passed on; their values count"},
       {"secret-env", KeyType::literals,
        "Names of variables that are passed on and redacted; their values do not count"},
+      {"programs", KeyType::strings, "Programs that its processes start; what they are counts"},
       {"when", KeyType::string,
        "A condition, `a == \"b\"` or `a != \"b\"`; the node is left out when it does not hold"},
       {"matrix", KeyType::axes, "Axes and their values; one node for each combination"},

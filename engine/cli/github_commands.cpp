@@ -140,7 +140,8 @@ std::string annotation_command(const Annotation& annotation) {
   if (!annotation.file.empty() && annotation.line > 0) add("line", std::to_string(annotation.line));
   if (!annotation.file.empty() && annotation.column > 0) add("col", std::to_string(annotation.column));
   if (!annotation.title.empty()) add("title", annotation.title);
-  return fmt::format("::{}{}::{}\n", annotation.level == Annotation::Level::error ? "error" : "warning", properties,
+  constexpr std::array<std::string_view, 3> commands = {"notice", "warning", "error"};
+  return fmt::format("::{}{}::{}\n", commands[static_cast<std::size_t>(annotation.level)], properties,
                      escape_command_data(annotation.message));
 }
 

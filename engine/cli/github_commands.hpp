@@ -20,7 +20,7 @@ namespace trilock::cli {
 [[nodiscard]] std::string escape_command_property(std::string_view text);  // and : ,
 
 struct Annotation {
-  enum class Level : std::uint8_t { warning, error } level = Level::error;
+  enum class Level : std::uint8_t { notice, warning, error } level = Level::error;
   std::string file;  // relative to the repository; "" for none
   std::uint32_t line = 0;
   std::uint32_t column = 0;

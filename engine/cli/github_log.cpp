@@ -159,13 +159,12 @@ void GithubLog::write_summary(const RunSummary& summary) {
 std::string diagnostic_annotations(const Diagnostics& diagnostics, const SourceMap& sources,
                                    const Environment& environment, std::string_view workspace) {
   std::string text;
-  std::array<std::size_t, 2> counts{};
+  constexpr std::array levels = {Annotation::Level::notice, Annotation::Level::warning, Annotation::Level::error};
+  std::array<std::size_t, levels.size()> counts{};
   for (const Diagnostic& diagnostic : diagnostics.all()) {
-    const bool error = diagnostic.severity == Severity::error;
-    if (++counts[error ? 1 : 0] > shown_annotations) continue;
-    Annotation annotation{.level = error ? Annotation::Level::error : Annotation::Level::warning,
-                          .title = "trilock",
-                          .message = diagnostic.message};
+    const auto severity = static_cast<std::size_t>(diagnostic.severity);
+    if (++counts[severity] > shown_annotations) continue;
+    Annotation annotation{.level = levels[severity], .title = "trilock", .message = diagnostic.message};
     if (!diagnostic.help.empty()) annotation.message += fmt::format("\nhelp: {}", diagnostic.help);
     if (diagnostic.place.source != SourceId::none) {
       annotation.file =

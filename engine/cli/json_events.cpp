@@ -66,7 +66,7 @@ std::string Utf8Stream::finish() {
 
 JsonObject to_json(const Diagnostic& diagnostic, const SourceMap& sources) {
   JsonObject object;
-  object.set("severity", diagnostic.severity == Severity::error ? "error" : "warning");
+  object.set("severity", to_string(diagnostic.severity));
   object.set("message", valid_utf8(diagnostic.message));
   const bool placed = diagnostic.place.source != SourceId::none;
   object.set("file", placed ? Json(sources.path(diagnostic.place.source)) : Json(nullptr));

@@ -76,9 +76,7 @@ Diagnostics without_secrets(const Diagnostics& diagnostics, const Pipeline& pipe
   for (const Diagnostic& found : diagnostics.all()) {
     std::string message = redact(found.message);
     std::string help = redact(found.help);
-    Diagnostic& added = found.severity == Severity::error
-                            ? result.error(found.place, std::move(message), std::move(help))
-                            : result.warning(found.place, std::move(message), std::move(help));
+    Diagnostic& added = result.add(found.severity, found.place, std::move(message), std::move(help));
     added.notes = found.notes;
     for (Diagnostic::Note& note : added.notes) note.message = redact(std::move(note.message));
   }

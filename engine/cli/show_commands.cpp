@@ -7,6 +7,7 @@
 #include "engine/cli/graph_formats.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/standard_output.hpp"
+#include "engine/undeclared_programs.hpp"
 #include "rules/rule.hpp"
 
 namespace trilock::cli {
@@ -16,6 +17,10 @@ int check_command(const Invocation& invocation) {
   if (const int code = open_workspace(invocation, Workspace::State::use, session); code != 0)
     return end_without_result(invocation, session, code);
   const int loaded = load(invocation, session);
+  if (loaded == exit_done) {
+    find_undeclared_programs(*session.workspace, session.planned, session.diagnostics);
+    session.diagnostics.sort_by_place();
+  }
   if (invocation.json) return end_without_result(invocation, session, loaded);
   print_diagnostics(session);
   print_annotations(session);

@@ -4,6 +4,9 @@
 
 #include <array>
 
+#include "rules/command/shell_programs.hpp"
+#include "rules/programs.hpp"
+
 namespace trilock {
 namespace {
 
@@ -20,39 +23,6 @@ constexpr std::array command_keys = {
         .description = "A file that the program writes, in the syntax of Makefiles: what it names becomes an input"},
 };
 
-// A program given by a path of the workspace is a source like any other: an input.
-Status add_workspace_program(std::string_view written, const Node& node, ResolveContext& context, Action& action) {
-  Diagnostics findings;
-  const std::string path = workspace_path(node.dir, written, {}, findings);
-  if (findings.has_errors())
-    return fail(ErrorKind::invalid, findings.all().front().message, findings.all().front().help);
-  if (!context.tree().exists(path))
-    return fail(ErrorKind::tool_missing, fmt::format("`{}` does not exist", path),
-                "a program with a slash in its name is looked for in the workspace, from `dir`");
-  return add_file(context.tree(), path, action);
-}
-
-Status add_program(const std::string& program, const Node& node, ResolveContext& context, Action& action) {
-  if (program.starts_with('/')) {
-    const Result<ContentDigests> digests = context.tree().strong_digest(program);
-    if (!digests) return fail(ErrorKind::tool_missing, digests.error().message, digests.error().help);
-    action.tools.push_back({program, program, digests->strong.hex(), {}});
-    return {};
-  }
-  if (program.find('/') != std::string::npos) return add_workspace_program(program, node, context, action);
-  Result<Tool> tool = context.tool(program);
-  if (!tool) return std::unexpected(std::move(tool).error());
-  action.tools.push_back(*std::move(tool));
-  return {};
-}
-
-// `out` of a node in the same directory has no slash when it is filled in; it is still a file and no name in PATH.
-bool names_output(const Text& text) {
-  if (text.references.empty() || text.references.front().offset != 0) return false;
-  const std::string& value = text.references.front().value;
-  return value == "out" || value.starts_with("out.");
-}
-
 void plan_depfile(const ConfigTable& table, Diagnostics& diagnostics, Node& node) {
   const Config* value = table.find("depfile");
   const Text* text = value == nullptr ? nullptr : value->text();
@@ -67,6 +37,11 @@ void plan_depfile(const ConfigTable& table, Diagnostics& diagnostics, Node& node
     return;
   }
   node.depfiles.push_back({.name = {}, .path = std::move(path), .place = value->place});
+}
+
+// What a reference becomes is not known here; the shell would see no more of it than of a variable.
+std::string with_variables(const Text& text) {
+  return fill(text, std::vector<std::string>(text.references.size(), "${_}"));
 }
 
 }  // namespace
@@ -124,13 +99,26 @@ Result<Action> CommandRule::resolve(const Node& node, const Target& target, Reso
     for (const Text& word : words) process.argv.push_back(context.fill(word, node.dir));
     if (process.argv.empty() || process.argv.front().empty())
       return fail(ErrorKind::invalid, "the program of `run` is an empty string");
-    if (names_output(words.front()) && !process.argv.front().contains('/')) process.argv.front().insert(0, "./");
+    process.argv.front() = fill_program(words.front(), node.dir, context);
     process.name = process.argv.front();
   }
-  if (Status added = add_program(process.argv.front(), node, context, action); !added)
+  if (Status added = add_program(process.argv.front(), node.dir, context, action.tools, action); !added)
     return std::unexpected(std::move(added).error());
   action.processes.push_back(std::move(process));
   return action;
+}
+
+StartedPrograms CommandRule::started(const Target& target) const {
+  const Config* script = target.table.find("script");
+  if (script != nullptr && script->text() != nullptr)
+    return {"`script`", script->place, programs_of_script(with_variables(*script->text()))};
+  std::vector<std::string> words;
+  for (const Text& text : texts_of(target.table, "run")) words.push_back(with_variables(text));
+  if (words.empty()) return {};
+  StartedPrograms started{fmt::format("`{}`", words.front()), place_of(target.table, "run", target.place),
+                          programs_of_command(words)};
+  std::erase(started.names, words.front());  // it counts as the program that the action starts
+  return started;
 }
 
 }  // namespace trilock

@@ -14,6 +14,8 @@ class CommandRule final : public Rule {
   [[nodiscard]] std::span<const std::string_view> values() const override { return {}; }
   void plan(const Target& target, PlanContext& context, Node& node) const override;
   Result<Action> resolve(const Node& node, const Target& target, ResolveContext& context) const override;
+  [[nodiscard]] StartedPrograms started(const Target& target) const override;
+  [[nodiscard]] bool reads_undeclared_files() const override { return false; }
   void draft(const Folder& folder, Draft& draft) const override;  // command_draft.cpp
 };
 

@@ -57,6 +57,10 @@ TEST_CASE("a diagnostic shows as much of its place as is known") {
   CHECK(render(diagnostics.error({}, "no place at all", "try it"), sources) ==
         "error: no place at all\n"
         "   = help: try it\n");
+  CHECK(render(diagnostics.note({id, 0, 0, 0}, "of the file"), sources) ==
+        "note: of the file\n"
+        "  --> a/b.toml\n");
+  CHECK(diagnostics.error_count() == 1);
   CHECK(render(diagnostics.warning({id, 0, 0, 0}, "of the file"), sources) ==
         "warning: of the file\n"
         "  --> a/b.toml\n");

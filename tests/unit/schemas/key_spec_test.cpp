@@ -186,8 +186,9 @@ TEST_CASE("the keys of every node") {
     CHECK_FALSE(spec.description.ends_with('.'));
     CHECK_FALSE(spec.required);
   }
-  CHECK(names == Lines{"description", "inputs", "outputs", "needs", "after", "env", "pass-env", "secret-env", "when",
-                       "matrix", "pool", "weight", "timeout", "retries", "cache", "sandbox", "dir"});
+  CHECK(names == Lines{"description", "inputs", "outputs", "needs", "after", "env", "pass-env", "secret-env",
+                       "programs", "when", "matrix", "pool", "weight", "timeout", "retries", "cache", "sandbox",
+                       "dir"});
 }
 
 TEST_CASE("sizes") {

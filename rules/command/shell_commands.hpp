@@ -1,0 +1,29 @@
+// The commands of a shell script, as far as its text says them: no shell is asked, and nothing is expanded.
+// POSIX.1-2024, Shell Command Language (XCU 2), and what bash adds to it. Thread rule: pure functions.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trilock {
+
+struct ShellWord {
+  std::string text;   // without its quotes
+  bool plain = true;  // false: what it becomes is known only when it is expanded
+  friend bool operator==(const ShellWord&, const ShellWord&) = default;
+};
+
+using ShellCommand = std::vector<ShellWord>;  // a simple command, its assignments first; without redirections
+
+struct ShellScript {
+  std::vector<ShellCommand> commands;  // those of groups, functions and substitutions too, the latter before their own
+  std::set<std::string, std::less<>> functions;
+};
+
+// Never fails: what is no shell at all gives some commands or none. Bodies of here-documents are passed over, and so is
+// what is nested too deep to be meant.
+[[nodiscard]] ShellScript read_shell_script(std::string_view text);
+
+}  // namespace trilock
