@@ -41,6 +41,7 @@ struct NodeReport {
   std::optional<LookupAnswer> answer;  // of the cache, when it was asked
   std::string answer_reason;           // of a miss
   bool environment_failed = false;     // a tool, the disk: exit code 5 rather than 1
+  bool may_run = false;                // of a dry run: whether it would run depends on what nodes before it give
 };
 
 struct RunSummary {
@@ -49,6 +50,7 @@ struct RunSummary {
   std::uint64_t duration_ms = 0;
   int exit_code = 0;
   bool dry = false;
+  std::size_t may_run = 0;           // of a dry run, in place of an outcome
   std::vector<NodeId> touched = {};  // that came out other than unchanged; any order
 };
 

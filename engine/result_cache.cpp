@@ -89,6 +89,17 @@ bool ResultCache::holds(std::span<const OutputEntry> outputs) {
   });
 }
 
+bool ResultCache::may_hold_results() {
+  if (shared_ != nullptr) return true;
+  const std::string results = local_.root() + "/ac";
+  const Result<std::vector<DirEntry>> folders = disk_.list(results);
+  if (!folders) return folders.error().kind != ErrorKind::not_found;
+  return std::ranges::any_of(*folders, [&](const DirEntry& folder) {
+    const Result<std::vector<DirEntry>> entries = disk_.list(results + "/" + folder.name);
+    return !entries || !entries->empty();
+  });
+}
+
 // What is here already need not come from afar.
 FetchAll ResultCache::source(LookupAnswer from) {
   if (from != LookupAnswer::shared || shared_ == nullptr) return blobs_from(local_);

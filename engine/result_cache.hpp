@@ -49,6 +49,9 @@ class ResultCache {
   CacheAnswer find(const StrongDigest& action, CachePolicy policy);
   // Whether the cache of this machine has the bytes of all these outputs.
   [[nodiscard]] bool holds(std::span<const OutputEntry> outputs);
+  // False only when no result can be had of any cache, whatever is asked for.
+  [[nodiscard]] bool may_hold_results();
+  [[nodiscard]] bool has_shared_tier() const { return shared_ != nullptr; }
   // Where the bytes of a result come from; for restore_outputs. A tier that cannot be asked has not found them.
   [[nodiscard]] FetchAll source(LookupAnswer from);
 

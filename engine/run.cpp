@@ -397,22 +397,16 @@ std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& plan
   RunState& state = stage.state;
   if (options.force)
     for (const NodeId id : selected) state.forced[index_of(id)] = true;
+  Foresight foresight(state);
   std::vector<Forecast> forecasts;
-  std::vector<std::string> after(planned.graph.size());
   for (const NodeId id : planned.graph.order()) {
     if (!wanted[index_of(id)]) continue;
-    Forecast next{.id = id, .decision = {}, .fields = {}, .after = {}};
-    for (const NodeId dependency : planned.graph.dependencies(id)) {
-      if (next.after.empty()) next.after = after[index_of(dependency)];
-      // Downstream is decided with what the node gave last time, as long as it gave something.
-      FinishedNode& before = state.finished[index_of(dependency)];
-      if (before.outcome == Outcome::ran && !before.result) next.after = planned.graph.node(dependency).label;
-    }
-    next.decision = decide(state, id);
+    Forecast next{.id = id, .decision = decide(state, id), .fields = {}, .open = {}};
     compare_with_elsewhere(state, planned.graph.node(id).label, next.decision);
     if (next.decision.has_key) next.fields = explanation_of(state, next.decision);
     redact(state, next.decision);
-    const Next what = next.decision.next;
+    next.open = foresight.judge(id, next.decision);
+    const Next what = next.open ? Next::run : next.decision.next;
     FinishedNode& finished = state.finished[index_of(id)];
     finished.outcome = what == Next::nothing   ? Outcome::unchanged
                        : what == Next::restore ? Outcome::restored
@@ -422,14 +416,11 @@ std::vector<Forecast> forecast(Workspace& workspace, const PlannedPipeline& plan
     finished.key = next.decision.key;
     finished.blamed = next.decision.blamed;
     finished.result = next.decision.result;
-    if (what == Next::run) {
+    // Downstream is decided with what the node gave last time, if it gave something.
+    if (what == Next::run)
       if (const auto recorded = state.recorded.find(planned.graph.node(id).label); recorded != state.recorded.end())
         if (auto result = read_recorded(recorded->second.bytes, planned.graph.node(id).outputs))
           finished.result = std::move(*result);
-      after[index_of(id)] = planned.graph.node(id).label;
-    } else {
-      after[index_of(id)] = next.after;
-    }
     forecasts.push_back(std::move(next));
   }
   return forecasts;

@@ -7,6 +7,7 @@
 
 #include "engine/decision.hpp"
 #include "engine/events.hpp"
+#include "engine/foresight.hpp"
 #include "engine/graph.hpp"
 #include "engine/run_state.hpp"
 #include "engine/workspace.hpp"
@@ -63,7 +64,9 @@ struct Forecast {
   NodeId id{};
   Decision decision;
   std::vector<Field> fields;  // of its key, when it has one
-  std::string after;          // label of the first node before it that would run, so that this decision may yet change
+  // Why this decision may yet change; then the node may run, and the decision is that of last results. Empty when it
+  // is what a run does.
+  std::optional<Uncertainty> open;
 };
 
 // Decides about `selected` and all that they depend on, in order, running nothing.

@@ -26,6 +26,7 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::keep_going, "-k,--keep-going", "", "after a failure go on with nodes that do not depend on it"},
     {FlagId::force, "--force", "", "run the named nodes even if nothing changed"},
     {FlagId::dry_run, "-n,--dry-run", "", "say what would run and why, and run nothing"},
+    {FlagId::exit_code, "--exit-code", "", "with --dry-run: end with code 1 when something would or may run"},
     {FlagId::no_wait, "--no-wait", "", "fail at once when another run owns the workspace"},
     {FlagId::output, "--output", "MODE", "whose output to print: full, new, errors or none", output_modes},
     {FlagId::format, "--format", "FORMAT", "dot, mermaid, json or svg (default: dot)", graph_formats},
@@ -39,9 +40,10 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::evict_dry_run, "-n,--dry-run", "", "gc: say what would be removed, and remove nothing"},
 });
 
-constexpr std::array run_flags = {FlagId::jobs,    FlagId::keep_going, FlagId::force,     FlagId::dry_run,
-                                  FlagId::no_wait, FlagId::json,       FlagId::output,    FlagId::verbose,
-                                  FlagId::var,     FlagId::var_file,   FlagId::directory, FlagId::file};
+constexpr std::array run_flags = {FlagId::jobs,      FlagId::keep_going, FlagId::force,    FlagId::dry_run,
+                                  FlagId::exit_code, FlagId::no_wait,    FlagId::json,     FlagId::output,
+                                  FlagId::verbose,   FlagId::var,        FlagId::var_file, FlagId::directory,
+                                  FlagId::file};
 constexpr std::array watch_flags = {FlagId::jobs,     FlagId::keep_going, FlagId::json,
                                     FlagId::output,   FlagId::verbose,    FlagId::var,
                                     FlagId::var_file, FlagId::directory,  FlagId::file};
@@ -150,6 +152,9 @@ void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
     case FlagId::evict_dry_run:
       app.add_flag(names, to.dry_run);
       break;
+    case FlagId::exit_code:
+      app.add_flag(names, to.exit_code);
+      break;
     case FlagId::no_wait:
       app.add_flag(names, to.no_wait);
       break;
@@ -232,6 +237,7 @@ Status check_values(const Raw& raw, Invocation& to) {
   if (std::find(graph_formats.begin(), graph_formats.end(), to.format) == graph_formats.end())
     return usage(fmt::format("unknown format `{}`", to.format), "choose dot, mermaid, json or svg");
   if (to.command == Command::cache) return check_cache(raw, to);
+  if (to.exit_code && !to.dry_run) return usage("`--exit-code` is for `--dry-run`", "add `--dry-run`");
   if (to.command == Command::why && to.labels.size() != 1) return usage("`trilock why` takes one label");
   if (to.command == Command::query && to.labels.size() != 1)
     return usage("`trilock query` takes one expression", "quote it from the shell: `trilock query 'deps(image)'`");

@@ -43,6 +43,7 @@ enum class FlagId : std::uint8_t {
   keep_going,
   force,
   dry_run,
+  exit_code,
   no_wait,
   format,
   output,
@@ -93,6 +94,7 @@ struct Invocation {
   bool keep_going = false;
   bool force = false;
   bool dry_run = false;
+  bool exit_code = false;  // of a dry run: the exit code says whether something would run
   bool no_wait = false;
   bool verbose = false;
   std::string format = "dot";

@@ -6,6 +6,7 @@
 namespace trilock::cli {
 namespace {
 
+constexpr std::string_view may_run = "may_run";  // beside the outcomes, in what a dry run foretells
 constexpr std::string_view replacement = "\xef\xbf\xbd";
 
 std::string valid_utf8(std::string_view text) {
@@ -97,6 +98,7 @@ JsonObject run_finished_event(const RunSummary& summary) {
   JsonObject counts;
   for (std::size_t i = 0; i < outcome_count; ++i)
     counts.set(std::string(to_string(static_cast<Outcome>(i))), std::uint64_t{summary.counts[i]});
+  if (summary.dry) counts.set(std::string(may_run), std::uint64_t{summary.may_run});
   object.set("counts", std::move(counts));
   object.set("duration_ms", std::uint64_t{summary.duration_ms});
   return object;
@@ -168,7 +170,7 @@ void JsonEvents::node_finished(NodeId id, const NodeReport& report) {
   recorded_output(id, report);
   JsonObject object = event("node_finished");
   object.set("label", graph_.node(id).label);
-  object.set("outcome", to_string(report.outcome));
+  object.set("outcome", report.may_run ? may_run : to_string(report.outcome));
   object.set("key", report.has_key ? Json(report.key.hex()) : Json(nullptr));
   object.set("reason", report.reason.empty() ? Json(nullptr) : Json(valid_utf8(report.reason)));
   object.set("duration_ms", std::uint64_t{report.duration_ms});

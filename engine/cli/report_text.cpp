@@ -57,7 +57,7 @@ bool shows_output(OutputMode mode, Outcome outcome) {
 
 std::string finished_line(std::size_t done, std::size_t total, std::string_view label, const NodeReport& report,
                           Wording wording) {
-  const std::string_view word = word_of(report.outcome, wording.dry);
+  const std::string_view word = report.may_run ? "may run" : word_of(report.outcome, wording.dry);
   std::string line =
       fmt::format("[{}/{}] {} {}", done, total, paint(word, color_of(report.outcome), wording.color), label);
   if (report.outcome == Outcome::ran && !wording.dry) line += fmt::format(" in {}", seconds(report.duration_ms));
@@ -92,6 +92,7 @@ std::string summary_counts(const RunSummary& summary) {
   const auto count = [&](Outcome outcome) { return summary.counts[static_cast<std::size_t>(outcome)]; };
   std::string text = fmt::format("{} {}: {} {}", summary.nodes, summary.nodes == 1 ? "node" : "nodes",
                                  count(Outcome::ran), summary.dry ? "would run" : "ran");
+  if (summary.may_run > 0) text += fmt::format(", {} may run", summary.may_run);
   if (count(Outcome::restored) > 0)
     text += fmt::format(", {} {}", count(Outcome::restored), summary.dry ? "would be restored" : "restored");
   text += fmt::format(", {} unchanged, {} failed", count(Outcome::unchanged), count(Outcome::failed));

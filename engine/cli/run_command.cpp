@@ -96,28 +96,34 @@ Outcome outcome_of(Next next) {
   return Outcome::failed;
 }
 
-int dry_run(const Session& session, const std::vector<NodeId>& selected, const RunOptions& options,
-            EventListener& events) {
+NodeReport foretold(const Forecast& next) {
+  const Decision& decision = next.decision;
+  NodeReport report;
+  report.may_run = next.open.has_value();
+  report.outcome = report.may_run ? Outcome::ran : outcome_of(decision.next);
+  report.reason = report.may_run                ? next.open->short_because
+                  : decision.next == Next::fail ? decision.error.message
+                                                : decision.reason;
+  if (!report.may_run) report.help = decision.error.help;
+  // The key of one that may run is that of last results.
+  report.key = decision.key;
+  report.has_key = decision.has_key && !report.may_run;
+  return report;
+}
+
+int dry_run(const Invocation& invocation, const Session& session, const std::vector<NodeId>& selected,
+            const RunOptions& options, EventListener& events) {
   const auto started = std::chrono::steady_clock::now();
   RunSummary summary;
   summary.dry = true;
-  std::vector<Forecast> forecasts = forecast(*session.workspace, session.planned, selected, options);
+  const std::vector<Forecast> forecasts = forecast(*session.workspace, session.planned, selected, options);
   summary.nodes = forecasts.size();
   events.run_started(0, forecasts.size());
-  for (Forecast& next : forecasts) {
-    NodeReport report;
-    report.outcome = outcome_of(next.decision.next);
-    report.reason = next.decision.next == Next::fail ? next.decision.error.message : next.decision.reason;
-    report.help = next.decision.error.help;
-    if (!next.after.empty()) {
-      // Until the node before it has run nobody can say more of this one.
-      report.reason = fmt::format("{} would run before it", next.after);
-      report.outcome = Outcome::ran;
-    }
-    report.key = next.decision.key;
-    report.has_key = next.decision.has_key;
-    if (report.outcome == Outcome::failed) summary.exit_code = exit_failed;
-    ++summary.counts[static_cast<std::size_t>(report.outcome)];
+  for (const Forecast& next : forecasts) {
+    const NodeReport report = foretold(next);
+    const bool runs = report.outcome == Outcome::ran;
+    if (report.outcome == Outcome::failed || (runs && invocation.exit_code)) summary.exit_code = exit_failed;
+    ++(report.may_run ? summary.may_run : summary.counts[static_cast<std::size_t>(report.outcome)]);
     events.node_finished(next.id, report);
   }
   summary.duration_ms = static_cast<std::uint64_t>(
@@ -229,7 +235,7 @@ int load_and_run(const Invocation& invocation, Session& session, const StopSigna
   if (const int code = select(invocation, session, selected); code != 0)
     return end_without_result(invocation, session, code);
   const auto events = make_listener(invocation, session);
-  if (invocation.dry_run) return dry_run(session, selected, options, *events);
+  if (invocation.dry_run) return dry_run(invocation, session, selected, options, *events);
   return run_and_draft(
       options, held,
       [&] { return run_pipeline(*session.workspace, session.planned, selected, options, stop, *events); },

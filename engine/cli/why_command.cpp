@@ -17,6 +17,7 @@ namespace {
 
 std::string reason_of(const Forecast& forecast) {
   const Decision& decision = forecast.decision;
+  if (forecast.open) return "may run: " + forecast.open->because;
   const std::string because = decision.reason.empty() ? "" : ": " + decision.reason;
   switch (decision.next) {
     case Next::nothing:
@@ -97,6 +98,21 @@ std::vector<OutputChange> output_changes(Session& session, const Forecast& forec
   return changes;
 }
 
+// What a node before it gives is not known before that has run; what it gave last is.
+void add_upstream_change(const Forecast& forecast, std::vector<OutputChange>& changes) {
+  if (!forecast.open) return;
+  const std::string& label = forecast.open->label;
+  OutputChange unknown;
+  unknown.change = {.field = "from " + label, .was = {}, .now = {}, .added = true, .removed = true};
+  unknown.text = fmt::format("from {}: not known before it has run", label);
+  for (const Field& field : forecast.decision.upstream)
+    if (field.name == label || field.name.starts_with(label + ".")) {
+      unknown.change.was = field.value;
+      unknown.change.added = false;
+    }
+  changes.push_back(std::move(unknown));
+}
+
 // --- text ---
 
 class Page {
@@ -175,10 +191,14 @@ void print_text(const Forecast& forecast, const std::vector<OutputChange>& outpu
   const Page page(environment);
   const Node& node = session.planned.graph.node(forecast.id);
   const Decision& decision = forecast.decision;
-  const std::string_view code = decision.next == Next::nothing ? "32" : decision.next == Next::fail ? "31" : "33";
+  const std::string_view code = forecast.open                    ? "33"
+                                : decision.next == Next::nothing ? "32"
+                                : decision.next == Next::fail    ? "31"
+                                                                 : "33";
   print_out("{}: {}\n", page.paint(node.label, "1"), page.paint(reason_of(forecast), code));
-  if (!forecast.after.empty())
-    print_out("{} would run before it; what is shown here takes its last result\n", forecast.after);
+  if (forecast.open)
+    print_out("whether it runs depends on what comes out; what is shown here takes the last result of {}\n",
+               forecast.open->label);
   if (!decision.changes.empty() || !outputs.empty()) {
     page.heading("changed since the last successful run:");
     for (const FieldChange& change : decision.changes) page.line(describe(change), "", "33");
@@ -225,7 +245,8 @@ int why_command(const Invocation& invocation) {
   }
   const std::vector<Forecast> forecasts = forecast(*session.workspace, session.planned, selected, {});
   const auto asked = std::ranges::find(forecasts, selected.front(), &Forecast::id);
-  const std::vector<OutputChange> outputs = output_changes(session, *asked);
+  std::vector<OutputChange> outputs = output_changes(session, *asked);
+  add_upstream_change(*asked, outputs);
   if (invocation.json)
     print_json(*asked, outputs, session.planned.graph.node(asked->id).label);
   else

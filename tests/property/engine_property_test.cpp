@@ -3,7 +3,8 @@
 //
 //   - what is on disk is what a clean build would have made,
 //   - it ran only if nothing that was recorded or cached would do, and then it did run,
-//   - a node that failed, or did not get to run, left its old outputs as they were.
+//   - a node that failed, or did not get to run, left its old outputs as they were,
+//   - the forecast before the run had said so: what "would run" did, what did "would run" or "may run".
 //
 // TRILOCK_PROPERTY_SEED=N runs one seed; TRILOCK_PROPERTY_SEEDS=N the first N.
 #include <doctest/doctest.h>
@@ -93,7 +94,10 @@ class Property {
   [[nodiscard]] std::size_t below(std::size_t end) { return random_() % end; }
 
   std::map<Outcome, std::size_t> outcomes;
-  std::size_t cut_off = 0;  // nodes that did not run although one before them did
+  std::size_t cut_off = 0;    // nodes that did not run although one before them did
+  std::size_t open = 0;       // nodes that a forecast left open
+  std::size_t foretold = 0;   // nodes that ran, and of which it had said so
+  std::size_t surprises = 0;  // that were to run, and that a cache had after all
 
  protected:
   [[nodiscard]] std::string at(const std::string& path) const { return root_ + "/" + path; }
@@ -423,6 +427,28 @@ class Property {
     if (after_a_run && report.outcome == Outcome::unchanged) ++cut_off;
   }
 
+  void check_foretold(std::size_t i, const std::map<std::string, std::optional<Next>>& forecast) {
+    const Outcome outcome = build_.reports.at(label(i)).outcome;
+    const std::optional<Next> next = forecast.at(label(i));
+    INFO("node ", label(i), " ", std::string(to_string(outcome)), ", foretold ", next ? static_cast<int>(*next) : -1);
+    // What comes after a failure was not foretold.
+    if (outcome == Outcome::skipped || outcome == Outcome::cancelled) return;
+    if (!next) {
+      ++open;
+      return;
+    }
+    const bool runs = outcome == Outcome::ran || outcome == Outcome::failed;
+    if (*next == Next::nothing) REQUIRE(outcome == Outcome::unchanged);
+    if (*next == Next::restore) REQUIRE(outcome == Outcome::restored);
+    if (*next == Next::run && runs) ++foretold;
+    if (*next != Next::run || runs) return;
+    REQUIRE(outcome == Outcome::restored);
+    REQUIRE(std::ranges::any_of(vertices_[i].links, [&](const Link& link) {
+      return build_.reports.at(label(link.node)).outcome != Outcome::unchanged;
+    }));
+    ++surprises;
+  }
+
   void run_and_check() {
     std::vector<Made> before;
     for (std::size_t i = 0; i < vertices_.size(); ++i) before.push_back(snapshot(i));
@@ -430,6 +456,11 @@ class Property {
     if (below(6) == 0) labels.push_back(label(below(vertices_.size())));
     const bool keep_going = below(4) != 0;
     const std::size_t processes = build_.processes;
+    std::map<std::string, std::optional<Next>> forecast;  // none: it may run
+    const std::vector<Forecast> foretelling = build_.look({}, labels);
+    for (std::size_t i = 0; i < foretelling.size(); ++i)
+      forecast[build_.looked_at[i]] = foretelling[i].open ? std::nullopt : std::optional(foretelling[i].decision.next);
+    REQUIRE(build_.processes == processes);
     const int code = build_.run({.jobs = jobs(), .keep_going = keep_going}, labels);
     INFO(build_.findings);
     REQUIRE(code < 2);
@@ -443,6 +474,7 @@ class Property {
         continue;
       }
       check_node(i, before[i]);
+      check_foretold(i, forecast);
       const Outcome outcome = build_.reports.at(label(i)).outcome;
       if (outcome == Outcome::ran || outcome == Outcome::failed) ++started;
       if (keep_going) REQUIRE(outcome != Outcome::cancelled);
@@ -561,10 +593,16 @@ Seeds seeds(std::uint32_t usual) {
 struct Totals {
   std::map<Outcome, std::size_t> outcomes;
   std::size_t cut_off = 0;
+  std::size_t open = 0;
+  std::size_t foretold = 0;
+  std::size_t surprises = 0;
 
   void add(const Property& property) {
     for (const auto& [outcome, count] : property.outcomes) outcomes[outcome] += count;
     cut_off += property.cut_off;
+    open += property.open;
+    foretold += property.foretold;
+    surprises += property.surprises;
   }
   // Otherwise the test would say nothing.
   void check_variety(std::size_t least) {
@@ -574,6 +612,9 @@ struct Totals {
       CHECK(outcomes[outcome] > least);
     }
     CHECK(cut_off > least);
+    CHECK(open > least);
+    CHECK(foretold > 2 * open / 3);  // a forecast that leaves all open says nothing
+    CHECK(surprises <= foretold / 20);
   }
 };
 

@@ -125,6 +125,16 @@ bool Build::plan(Workspace& workspace, PlannedPipeline& planned) {
   return !diagnostics.has_errors();
 }
 
+std::vector<NodeId> Build::select(const Graph& graph, const std::vector<std::string>& labels) {
+  std::vector<NodeId> selected;
+  for (std::size_t i = 0; i < graph.size(); ++i) {
+    const std::string& label = graph.node(static_cast<NodeId>(i)).label;
+    if (labels.empty() || std::find(labels.begin(), labels.end(), label) != labels.end())
+      selected.push_back(static_cast<NodeId>(i));
+  }
+  return selected;
+}
+
 int Build::run(RunOptions options, std::vector<std::string> labels) {
   reports.clear();
   ran.clear();
@@ -132,14 +142,8 @@ int Build::run(RunOptions options, std::vector<std::string> labels) {
   const std::unique_ptr<Workspace> workspace = open();
   PlannedPipeline planned;
   if (!plan(*workspace, planned)) return 2;
-  std::vector<NodeId> selected;
-  for (std::size_t i = 0; i < planned.graph.size(); ++i) {
-    const std::string& label = planned.graph.node(static_cast<NodeId>(i)).label;
-    if (labels.empty() || std::find(labels.begin(), labels.end(), label) != labels.end())
-      selected.push_back(static_cast<NodeId>(i));
-  }
   Listener listener(*this, planned.graph);
-  return run_pipeline(*workspace, planned, selected, options, NeverStop(), listener).exit_code;
+  return run_pipeline(*workspace, planned, select(planned.graph, labels), options, NeverStop(), listener).exit_code;
 }
 
 PlannedPipeline Build::planned() {
@@ -149,13 +153,14 @@ PlannedPipeline Build::planned() {
   return planned;
 }
 
-std::vector<Forecast> Build::look() {
+std::vector<Forecast> Build::look(RunOptions options, std::vector<std::string> labels) {
   const std::unique_ptr<Workspace> workspace = open();
   PlannedPipeline planned;
   if (!plan(*workspace, planned)) return {};
-  std::vector<NodeId> all;
-  for (std::size_t i = 0; i < planned.graph.size(); ++i) all.push_back(static_cast<NodeId>(i));
-  return forecast(*workspace, planned, all, {});
+  std::vector<Forecast> forecasts = forecast(*workspace, planned, select(planned.graph, labels), options);
+  looked_at.clear();
+  for (const Forecast& next : forecasts) looked_at.push_back(planned.graph.node(next.id).label);
+  return forecasts;
 }
 
 // The base is given a disk that is not made yet and does not use it before a run.

@@ -32,8 +32,8 @@ class Build {
   virtual int run(RunOptions options = {}, std::vector<std::string> labels = {});
   // Reads, plans and links, and no more.
   PlannedPipeline planned();
-  // Decides about every node, running nothing.
-  std::vector<Forecast> look();
+  // Decides about every node, or those of these labels and what they depend on, running nothing.
+  std::vector<Forecast> look(RunOptions options = {}, std::vector<std::string> labels = {});
 
   [[nodiscard]] Outcome outcome(const std::string& label) const { return reports.at(label).outcome; }
   std::unique_ptr<Workspace> open();  // for what is no run
@@ -41,6 +41,7 @@ class Build {
 
   std::map<std::string, NodeReport> reports;
   std::vector<std::string> ran;
+  std::vector<std::string> looked_at;  // labels of what `look` gave
   std::vector<std::string> warnings;
   std::string findings;
   std::map<std::string, std::string> environment;
@@ -57,6 +58,7 @@ class Build {
   class Runner;
   class Listener;
   bool plan(Workspace& workspace, PlannedPipeline& planned);
+  static std::vector<NodeId> select(const Graph& graph, const std::vector<std::string>& labels);
 
   Disk& disk_;
   std::string root_;

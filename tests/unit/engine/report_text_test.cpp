@@ -33,6 +33,10 @@ TEST_CASE("the line of a finished node") {
         "[1/9] ran go.test in 2.2 s: no earlier result");
   CHECK(finished_line(1, 9, "go.test", report_of(Outcome::ran, "no earlier result"), {.dry = true}) ==
         "[1/9] would run go.test: no earlier result");
+  NodeReport open = report_of(Outcome::ran, "if command.a comes out different");
+  open.may_run = true;
+  CHECK(finished_line(2, 9, "go.test", open, {.dry = true}) ==
+        "[2/9] may run go.test: if command.a comes out different");
   CHECK(finished_line(2, 9, "go.test", report_of(Outcome::unchanged, ""), {.color = true}) ==
         "[2/9] \x1b[2munchanged\x1b[0m go.test");
   CHECK(finished_line(2, 9, "x", report_of(Outcome::restored, "two\nlines \x1b[31m"), {}) ==
@@ -70,4 +74,12 @@ TEST_CASE("the summary line") {
   summary.counts[static_cast<std::size_t>(Outcome::restored)] = 1;
   summary.counts[static_cast<std::size_t>(Outcome::skipped)] = 4;
   CHECK(summary_line(summary) == "5 nodes: 2 ran, 1 restored, 3 unchanged, 0 failed, 4 skipped in 1.9 s");
+}
+
+TEST_CASE("the summary line of a dry run counts what may run apart") {
+  RunSummary summary{.nodes = 6, .dry = true, .may_run = 2};
+  summary.counts[static_cast<std::size_t>(Outcome::ran)] = 1;
+  summary.counts[static_cast<std::size_t>(Outcome::restored)] = 1;
+  summary.counts[static_cast<std::size_t>(Outcome::unchanged)] = 2;
+  CHECK(summary_counts(summary) == "6 nodes: 1 would run, 2 may run, 1 would be restored, 2 unchanged, 0 failed");
 }

@@ -226,7 +226,7 @@ TEST_CASE("a forecast says what would run and changes nothing") {
   REQUIRE(forecasts.size() == 3);
   CHECK(forecasts[0].decision.next == Next::run);
   CHECK(forecasts[0].decision.reason == "input a.txt: content changed");
-  CHECK(forecasts[1].after == "command.first");
+  CHECK(forecasts[1].open->label == "command.first");
   CHECK(forecasts[2].decision.next == Next::nothing);
   CHECK(build.disk.writes() == writes);
 }
