@@ -1,8 +1,10 @@
 #include "cache/source_tree.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "cache/real_path.hpp"
 #include "cache/selection.hpp"
 #include "cache/tree_cache.hpp"
 
@@ -10,18 +12,34 @@ namespace trilock {
 
 struct SourceTree::Impl {
   TreeCache cache;
+  std::set<std::string, std::less<>> trusted = {};  // written before anything is read
 
+  [[nodiscard]] Status check_inside(const std::string& path) const;
   template <class Read>
   Result<std::string> read(const std::string& path, Read read);
 };
 
+Status SourceTree::Impl::check_inside(const std::string& path) const {
+  if (path.starts_with('/'))
+    return fail(ErrorKind::invalid, "`" + path + "` is an absolute path",
+                "paths of a pipeline are relative to the workspace, so that it works in every checkout");
+  if (path.contains('\0')) return fail(ErrorKind::invalid, "`" + path + "` is no path");
+  if (lies_in(real_path(cache.disk(), cache.root(), path), cache.root())) return {};
+  return fail(ErrorKind::invalid, "`" + path + "` leads out of the workspace",
+              "the workspace is the directory of the pipeline and all below it; symlinks that stay in it are followed");
+}
+
 template <class Read>
 Result<std::string> SourceTree::Impl::read(const std::string& path, Read read) {
+  if (!path.starts_with('/') && !trusted.contains(path))
+    if (Status inside = check_inside(path); !inside) return std::unexpected(std::move(inside.error()));
   // Reading a fifo would wait for somebody to write into it.
   const Result<FileStat> there = cache.stat_following(path, TreeCache::Use::content);
   if (there && there->type == FileType::other) {
     return fail(ErrorKind::io, "cannot read `" + path + "`: not a regular file");
   }
+  if (there && there->type == FileType::file && there->size > largest_read)
+    return fail(ErrorKind::invalid, "cannot read `" + path + "`: it is larger than 256 MiB");
   Result<std::string> content = read(cache.disk(), cache.absolute(path));
   if (!content) return std::unexpected(cache.as_seen(std::move(content.error()), path));
   return content;
@@ -69,6 +87,21 @@ Result<std::string> SourceTree::read(const std::string& path) {
 Result<std::string> SourceTree::read(const std::string& path, std::span<const ByteStretch> stretches) {
   return impl_->read(path,
                      [=](Disk& disk, const std::string& absolute) { return disk.read_stretches(absolute, stretches); });
+}
+
+Status SourceTree::check_inside(const std::string& path) const {
+  return impl_->check_inside(path);
+}
+
+void SourceTree::trust(const std::string& path) {
+  impl_->trusted.insert(path);
+}
+
+std::string SourceTree::resolved(const std::string& path) const {
+  const std::string real = real_path(disk(), root(), path);
+  if (!lies_in(real, root())) return path;
+  if (real.size() == root().size()) return {};
+  return real.substr(root() == "/" ? 1 : root().size() + 1);
 }
 
 Result<std::string> SourceTree::read_link(const std::string& path) {

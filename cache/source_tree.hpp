@@ -55,9 +55,19 @@ class SourceTree {
   Result<FileStat> stat_following(const std::string& path);  // looked at every time
   [[nodiscard]] bool exists(const std::string& path);
   Result<std::vector<DirEntry>> list(const std::string& path);
-  Result<std::string> read(const std::string& path);  // not remembered
+  // Not remembered; of a regular file of at most `largest_read` bytes. A path that is relative is one that a file of
+  // the repository names: ErrorKind::invalid, and nothing is read, when it leads out of the workspace, through symlinks
+  // too. An absolute one is the user's or a tool's.
+  Result<std::string> read(const std::string& path);
   // Some of it: Disk::read_stretches.
   Result<std::string> read(const std::string& path, std::span<const ByteStretch> stretches);
+  static constexpr std::uint64_t largest_read = std::uint64_t{256} << 20;
+  // The same without reading. An absolute path leads out, wherever it leads.
+  [[nodiscard]] Status check_inside(const std::string& path) const;
+  // The user has named this file: it may be a symlink to anywhere. Call before it is read.
+  void trust(const std::string& path);
+  // Where a relative path leads, relative again and without symlinks; as it is when that is not in the workspace.
+  [[nodiscard]] std::string resolved(const std::string& path) const;
   Result<std::string> read_link(const std::string& path);
   // Of a file's bytes, following symlinks; where a symlink leads is looked at every time.
   Result<FastDigest> digest(const std::string& path);

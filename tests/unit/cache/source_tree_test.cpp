@@ -487,3 +487,55 @@ TEST_CASE("tree: on the real disk a remembered digest is never stale") {
   CHECK(stale == 0);
   CHECK(remembered > 20);
 }
+
+TEST_CASE("tree: what a repository names is read in the workspace alone") {
+  World world;
+  world.disk.put("/secret", "secret");
+  world.disk.put("/w/sub/f", "inside");
+  world.disk.put_symlink("/w/out", "../secret");
+  world.disk.put_symlink("/w/absolute", "/secret");
+  world.disk.put_symlink("/w/up", "..");
+  world.disk.put_symlink("/w/chain", "out");
+  world.disk.put_symlink("/w/in", "sub/f");
+  world.disk.put_symlink("/w/in-absolute", "/w/sub/f");
+  world.disk.put_symlink("/w/around", "../w/sub");
+  world.disk.put_symlink("/w/sub/back", "../sub/f");
+  for (const char* path :
+       {"out", "absolute", "up/secret", "chain", "../secret", "sub/../../secret", "up/w/up/secret"}) {
+    const Result<std::string> text = world.tree.read(path);
+    REQUIRE_FALSE(text);
+    CHECK(text.error().kind == ErrorKind::invalid);
+    CHECK(text.error().message == std::string("`") + path + "` leads out of the workspace");
+  }
+  for (const char* path : {"in", "in-absolute", "around/f", "sub/back", "up/w/sub/f", "./sub//f"})
+    CHECK(world.tree.read(path) == "inside");
+  CHECK(world.disk.reads().size() == 6);
+  CHECK(world.tree.read("/secret") == "secret");
+  CHECK_FALSE(world.tree.check_inside("/secret"));
+  world.tree.trust("out");
+  CHECK(world.tree.read("out") == "secret");
+  CHECK(world.tree.resolved("around/f") == "sub/f");
+  CHECK(world.tree.resolved("up/w") == "");
+  CHECK(world.tree.resolved("out") == "out");
+}
+
+TEST_CASE("tree: a loop of symlinks and a missing file are errors of reading") {
+  World world;
+  world.disk.put_symlink("/w/a", "b");
+  world.disk.put_symlink("/w/b", "a");
+  world.disk.put_symlink("/w/dangling", "nothing/there");
+  CHECK(world.tree.read("a").error().kind == ErrorKind::io);
+  CHECK(world.tree.read("dangling").error().kind == ErrorKind::not_found);
+  CHECK(world.tree.read("missing").error().kind == ErrorKind::not_found);
+}
+
+TEST_CASE("tree: a file that is too large to read is not read") {
+  const TemporaryDirectory directory;
+  const std::unique_ptr<Disk> disk = make_real_disk();
+  SourceTree tree(*disk, directory.path());
+  const std::string path = directory.path() + "/sparse";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
+  REQUIRE(::ftruncate(file, off_t{1} << 40) == 0);
+  ::close(file);
+  CHECK(tree.read("sparse").error().message == "cannot read `sparse`: it is larger than 256 MiB");
+}
