@@ -16,6 +16,7 @@
 #include "engine/node_run.hpp"
 #include "engine/output_links.hpp"
 #include "engine/portable_action.hpp"
+#include "engine/read_variables.hpp"
 #include "rules/rule.hpp"
 
 namespace trilock {
@@ -223,8 +224,9 @@ constexpr std::size_t at_once = 256;  // targets of one turn of a loop
 std::vector<Node> plan_nodes(const Pipeline& pipeline, SourceTree& tree, const Loop& loop, Diagnostics& diagnostics) {
   std::vector<Node> nodes(pipeline.targets.size());
   std::vector<Diagnostics> found((nodes.size() + at_once - 1) / at_once);
+  ExpansionBudget budget;
   loop(found.size(), [&](std::size_t turn) {
-    PlanContext context{pipeline, tree, found[turn]};
+    PlanContext context{pipeline, tree, found[turn], &budget};
     for (std::size_t i = turn * at_once; i < std::min((turn + 1) * at_once, nodes.size()); ++i) {
       const SourceTree::AskedFor node(static_cast<std::uint32_t>(i) | SourceTree::for_planning);
       nodes[i] = plan_node(pipeline.targets[i], static_cast<std::uint32_t>(i), context);
@@ -260,6 +262,7 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
   std::vector<Node> nodes = plan_nodes(planned.pipeline, workspace.tree(), world.loop(), diagnostics);
   follow_output_links(nodes, workspace.tree());
   planned.graph = Graph::link(std::move(nodes), diagnostics);
+  report_written_variables(planned.graph, planned.pipeline.read_files, workspace.tree(), diagnostics);
   release_planned_keys(planned.pipeline.targets, world.loop());
   planned.pipeline.targets.shrink_to_fit();
   diagnostics.sort_by_place();

@@ -9,6 +9,8 @@
 
 #include "engine/state_home.hpp"
 
+#include "cache/glob.hpp"
+
 namespace trilock {
 namespace {
 
@@ -120,6 +122,7 @@ void Workspace::close() {
 }
 
 Result<std::string> WorkspaceWorld::read_file(const std::string& path) {
+  if (path.starts_with('/')) return std::unexpected(workspace_.tree().check_inside(path).error());
   return workspace_.tree().read(path);
 }
 
@@ -128,6 +131,8 @@ Result<std::string> WorkspaceWorld::read_stretches(const std::string& path, std:
 }
 
 Result<std::vector<std::string>> WorkspaceWorld::glob(const std::string& pattern) {
+  const std::string folder(literal_prefix(pattern));
+  if (Status inside = workspace_.tree().check_inside(folder); !inside) return std::unexpected(inside.error());
   const InputPattern input{.pattern = pattern, .exclude = false, .place = {}};
   return workspace_.tree().select({&input, 1}, {}, Symlinks::as_text);
 }

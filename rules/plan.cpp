@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <tuple>
+#include <unordered_map>
 
 #include "cache/glob.hpp"
 #include "rules/condition.hpp"
@@ -158,21 +159,17 @@ bool is_variable_name(std::string_view name) {
 void read_environment(Reader& reader) {
   Node& node = reader.node;
   Diagnostics& diagnostics = reader.context.diagnostics;
-  std::vector<std::pair<std::string, std::string_view>> seen;
+  std::unordered_map<std::string, std::string_view> seen;  // name to key
   const auto claim = [&](const std::string& name, std::string_view key, Place place) {
     if (!is_variable_name(name)) {
       diagnostics.error(place, fmt::format("`{}` is no name of an environment variable", name));
       return false;
     }
-    for (const auto& [other, other_key] : seen) {
-      if (other != name) continue;
-      if (other_key != key)
-        diagnostics.error(place, fmt::format("`{}` is in both `{}` and `{}`", name, other_key, key),
-                          "a variable has one source; remove it from one of them");
-      return false;
-    }
-    seen.emplace_back(name, key);
-    return true;
+    const auto [other, added] = seen.emplace(name, key);
+    if (!added && other->second != key)
+      diagnostics.error(place, fmt::format("`{}` is in both `{}` and `{}`", name, other->second, key),
+                        "a variable has one source; remove it from one of them");
+    return added;
   };
   for (auto& [name, value] : text_table_of(reader.table(), "env"))
     if (claim(name, "env", reader.place("env"))) node.env.emplace_back(name, std::move(value));
@@ -279,6 +276,8 @@ Node plan_node(const Target& target, std::uint32_t target_index, PlanContext& co
   node.description = literal_or(target.table, "description", "");
   Reader reader{target, context, node};
   node.dir = workspace_path("", literal_or(target.table, "dir", ""), reader.place("dir"), context.diagnostics);
+  if (node.dir != context.inside_dir && stays_inside(context, node.dir, reader.place("dir")))
+    context.inside_dir = node.dir;
   read_inputs(reader);
   read_outputs(reader);
   read_environment(reader);

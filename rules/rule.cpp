@@ -97,6 +97,12 @@ std::string workspace_path(std::string_view dir, std::string_view path, Place pl
   return join(parts);
 }
 
+bool stays_inside(const PlanContext& context, const std::string& path, Place place) {
+  const Status inside = context.tree.check_inside(path);
+  if (!inside) context.diagnostics.error(place, inside.error().message, inside.error().help);
+  return inside.has_value();
+}
+
 std::string relative_to(std::string_view dir, std::string_view path) {
   const std::vector<std::string_view> from = components(dir);
   const std::vector<std::string_view> to = components(path);

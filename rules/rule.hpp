@@ -17,6 +17,7 @@
 #include "cache/source_tree.hpp"
 #include "schemas/action.hpp"
 #include "schemas/diagnostic.hpp"
+#include "schemas/expansion_budget.hpp"
 #include "schemas/key_spec.hpp"
 #include "schemas/node.hpp"
 #include "schemas/pipeline.hpp"
@@ -53,6 +54,8 @@ struct PlanContext {
   const Pipeline& pipeline;
   SourceTree& tree;
   Diagnostics& diagnostics;
+  ExpansionBudget* budget = nullptr;  // of what planning makes of references, for all nodes; null: each has its own
+  std::string inside_dir = {};        // the `dir` that was last found to be in the workspace
 };
 
 // What `resolve`, `probe` and `revive` may ask the engine for.
@@ -179,6 +182,10 @@ void release_planned_keys(Target& target);
 
 // `path` joined to `dir` and cleaned. Reports `place` and gives "" when it is absolute or leaves the workspace.
 std::string workspace_path(std::string_view dir, std::string_view path, Place place, Diagnostics& diagnostics);
+
+// Whether a path of the workspace leads to something in it, through symlinks too; reported at `place` otherwise. For
+// what is not read through the tree, which looks by itself.
+bool stays_inside(const PlanContext& context, const std::string& path, Place place);
 
 // `path` as seen from `dir`, both relative to the workspace: ("a/b", "a/c/x") -> "../c/x".
 [[nodiscard]] std::string relative_to(std::string_view dir, std::string_view path);

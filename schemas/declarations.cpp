@@ -23,6 +23,8 @@ constexpr TopLevelKey fixed_keys[] = {
     {"cache", "Where results are kept; in the root file only"},
 };
 
+constexpr std::size_t max_pools = 1000;
+
 class Gatherer {
  public:
   Gatherer(std::span<const RuleKeys> rules, const KeyLists& keys, Variables& variables, Findings& findings)
@@ -68,6 +70,10 @@ class Gatherer {
       for (ConfigEntry& variable : table->entries) variables_.declare(std::move(variable));
     } else if (key == "pools") {
       for (const ConfigEntry& pool : table->entries) declare_pool(pool);
+      if (declared_.pools.size() > max_pools) {
+        findings_.error(entry.place, fmt::format("there are more than {} pools", max_pools));
+        declared_.pools.resize(max_pools);
+      }
     } else if (key == "defaults") {
       keys_.check_defaults(*table, entry.value.place, findings_);
       join_defaults(defaults_, std::move(*table), findings_);
@@ -144,7 +150,7 @@ class Gatherer {
 
   void pipeline(const ConfigTable& table, Place place) {
     const std::array<std::span<const KeySpec>, 1> allowed = {pipeline_keys()};
-    Diagnostics found;
+    Diagnostics found = Diagnostics::unbounded();
     check_keys(table, "pipeline", place, allowed, found);
     findings_.absorb(found);
     const Config* name = table.find("name");

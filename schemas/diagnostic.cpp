@@ -65,17 +65,34 @@ Snippet make_snippet(std::string_view line, std::size_t column, std::size_t leng
   return snippet;
 }
 
-void render_place(std::string& out, const Place& place, const SourceMap& sources, std::size_t gutter) {
+std::string reworded(std::string_view text, const Reword& reword) {
+  return reword ? reword(std::string(text)) : std::string(text);
+}
+
+// The line as it is reworded, and the span moved by what became shorter or longer before and in it.
+Snippet reworded_snippet(std::string_view line, const Place& place, const Reword& reword) {
+  if (!reword) return make_snippet(line, place.column, place.length);
+  const std::string words = reword(std::string(line));
+  if (words == line) return make_snippet(line, place.column, place.length);
+  const std::size_t begin = code_point_offset(line, place.column > 0 ? place.column - 1 : 0);
+  const std::string_view rest = line.substr(begin);
+  const std::string_view span = rest.substr(0, code_point_offset(rest, place.length));
+  return make_snippet(words, count_code_points(reword(std::string(line.substr(0, begin)))) + 1,
+                      count_code_points(reword(std::string(span))));
+}
+
+void render_place(std::string& out, const Place& place, const SourceMap& sources, std::size_t gutter,
+                  const Reword& reword) {
   if (place.source == SourceId::none) return;
   const auto to = std::back_inserter(out);
-  fmt::format_to(to, "{:{}}--> {}", "", gutter, escape_controls(sources.path(place.source)));
+  fmt::format_to(to, "{:{}}--> {}", "", gutter, escape_controls(reworded(sources.path(place.source), reword)));
   if (place.line == 0) {
     out += '\n';
     return;
   }
   fmt::format_to(to, ":{}:{}\n", place.line, std::max(place.column, 1U));
   if (sources.text(place.source).empty()) return;
-  const Snippet snippet = make_snippet(sources.line(place.source, place.line), place.column, place.length);
+  const Snippet snippet = reworded_snippet(sources.line(place.source, place.line), place, reword);
   fmt::format_to(to, "{:{}} |\n", "", gutter);
   fmt::format_to(to, "{:>{}} |{}{}\n", place.line, gutter, snippet.text.empty() ? "" : " ", snippet.text);
   fmt::format_to(to, "{:{}} | {}\n", "", gutter, snippet.carets);
@@ -89,8 +106,8 @@ std::size_t gutter_width(const Diagnostic& diagnostic) {
 }
 
 // Messages may quote what stands in a file, so they are no more trusted than its lines.
-std::string one_line(std::string_view message) {
-  return escape_controls(message);
+std::string one_line(std::string_view message, const Reword& reword) {
+  return escape_controls(reworded(message, reword));
 }
 
 std::u32string decode(std::string_view text) {
@@ -124,10 +141,15 @@ std::size_t distance(const std::u32string& a, const std::u32string& b) {
   return previous[b.size()];
 }
 
+bool is_plain(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 }  // namespace
 
 SourceId SourceMap::add(std::string path, std::string text) {
-  Source source{std::move(path), std::move(text), {0}, {}};
+  Source source{std::move(path), std::move(text), {0}, {}, false};
+  source.ascii = is_plain(source.text);
   source.line_starts.reserve(static_cast<std::size_t>(std::ranges::count(source.text, '\n')) + 1);
   for (std::size_t i = 0; (i = source.text.find('\n', i)) != std::string::npos;) source.line_starts.push_back(++i);
   sources_.push_back(std::move(source));
@@ -135,8 +157,13 @@ SourceId SourceMap::add(std::string path, std::string text) {
 }
 
 SourceId SourceMap::add(std::string path, std::string text, std::vector<Part> parts) {
-  sources_.push_back({std::move(path), std::move(text), {}, std::move(parts)});
+  const bool ascii = is_plain(text);
+  sources_.push_back({std::move(path), std::move(text), {}, std::move(parts), ascii});
   return static_cast<SourceId>(sources_.size() - 1);
+}
+
+bool SourceMap::is_ascii(SourceId id) const {
+  return index_of(id) < sources_.size() && sources_[index_of(id)].ascii;
 }
 
 // From there to the end of its line; "" when it lies outside of its part.
@@ -169,12 +196,14 @@ std::string_view SourceMap::line(SourceId id, std::uint32_t number) const {
   std::string_view line = source.text;
   if (!source.parts.empty()) {
     line = line_in_parts(source, number);
+    line = line.substr(0, line.find('\n'));
   } else if (number == 0 || number > source.line_starts.size()) {
     return "";
   } else {
     line.remove_prefix(source.line_starts[number - 1]);
+    // A look at a long line must not read it: it may hold thousands of values.
+    if (number < source.line_starts.size()) line.remove_suffix(source.text.size() - source.line_starts[number] + 1);
   }
-  line = line.substr(0, line.find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (number == 1 && line.starts_with(byte_order_mark)) line.remove_prefix(byte_order_mark.size());
   return line;
@@ -192,26 +221,42 @@ std::string_view to_string(Severity severity) {
   return {};
 }
 
-Diagnostic& Diagnostics::add(Severity severity, Place place, std::string message, std::string help) {
-  if (severity == Severity::error) ++errors_;
-  return all_.emplace_back(Diagnostic{severity, std::move(message), place, std::move(help), {}});
+Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
+  const Severity severity = diagnostic.severity;
+  ++found_[index_of(severity)];
+  if (kept(severity) >= most_kept_) return surplus_ = std::move(diagnostic);
+  ++kept_[index_of(severity)];
+  return all_.emplace_back(std::move(diagnostic));
 }
 
 Diagnostic& Diagnostics::error(Place place, std::string message, std::string help) {
-  return add(Severity::error, place, std::move(message), std::move(help));
+  return add({Severity::error, std::move(message), place, std::move(help), {}});
 }
 
 Diagnostic& Diagnostics::warning(Place place, std::string message, std::string help) {
-  return add(Severity::warning, place, std::move(message), std::move(help));
+  return add({Severity::warning, std::move(message), place, std::move(help), {}});
 }
 
 Diagnostic& Diagnostics::note(Place place, std::string message, std::string help) {
-  return add(Severity::note, place, std::move(message), std::move(help));
+  return add({Severity::note, std::move(message), place, std::move(help), {}});
 }
 
 void Diagnostics::append(Diagnostics more) {
-  errors_ += more.errors_;
-  std::ranges::move(more.all_, std::back_inserter(all_));
+  for (std::size_t i = 0; i < found_.size(); ++i) found_[i] += more.found_[i] - more.kept_[i];
+  for (Diagnostic& diagnostic : more.all_) add(std::move(diagnostic));
+}
+
+std::vector<Diagnostic> Diagnostics::left_out() const {
+  std::vector<Diagnostic> rest;
+  const auto tell = [&](Severity severity, std::string_view one, std::string_view several) {
+    const std::size_t count = found_[index_of(severity)] - kept(severity);
+    if (count == 0) return;
+    rest.push_back({severity, fmt::format("{} more {} not shown", count, count == 1 ? one : several), {}, {}, {}});
+  };
+  tell(Severity::error, "error is", "errors are");
+  tell(Severity::warning, "warning is", "warnings are");
+  tell(Severity::note, "note is", "notes are");
+  return rest;
 }
 
 void Diagnostics::sort_by_place() {
@@ -228,27 +273,30 @@ void Diagnostics::sort_by_place() {
   all_ = std::move(sorted);
 }
 
-std::string render(const Diagnostic& diagnostic, const SourceMap& sources) {
+std::string render(const Diagnostic& diagnostic, const SourceMap& sources, const Reword& reword) {
   const std::size_t gutter = gutter_width(diagnostic);
   std::string out(to_string(diagnostic.severity));
   out += ": ";
-  out += one_line(diagnostic.message);
+  out += one_line(diagnostic.message, reword);
   out += '\n';
-  render_place(out, diagnostic.place, sources, gutter);
+  render_place(out, diagnostic.place, sources, gutter, reword);
   if (!diagnostic.help.empty()) {
-    fmt::format_to(std::back_inserter(out), "{:{}} = help: {}\n", "", gutter, one_line(diagnostic.help));
+    fmt::format_to(std::back_inserter(out), "{:{}} = help: {}\n", "", gutter, one_line(diagnostic.help, reword));
   }
   for (const Diagnostic::Note& note : diagnostic.notes) {
     out += "note: ";
-    out += one_line(note.message);
+    out += one_line(note.message, reword);
     out += '\n';
-    render_place(out, note.place, sources, gutter);
+    render_place(out, note.place, sources, gutter, reword);
   }
   return out;
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
   constexpr std::size_t longest_word = 200;  // longer ones are no typing errors
+  // Names of a pipeline may be many and long; a suggestion is not worth more than a part of a second.
+  constexpr std::size_t most_cells = 20'000'000;
+  std::size_t cells = 0;
   const std::u32string wanted = decode(word.substr(0, 4 * longest_word));
   if (wanted.size() > longest_word) return "";
   if (wanted.size() < 2) return "";
@@ -260,6 +308,8 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     const std::u32string decoded = decode(candidate);
     const std::size_t longer = std::max(decoded.size(), wanted.size());
     if (longer - std::min(decoded.size(), wanted.size()) >= best_distance) continue;
+    cells += (wanted.size() + 1) * (decoded.size() + 1);
+    if (cells > most_cells) break;
     const std::size_t found = distance(wanted, decoded);
     if (found < best_distance) {
       best = candidate;

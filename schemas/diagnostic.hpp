@@ -1,8 +1,10 @@
 // The lane "the user's file is wrong": several findings at once, each with its place in a file.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +37,8 @@ class SourceMap {
   [[nodiscard]] std::string_view path(SourceId id) const;  // as the user would type it: relative to the workspace
   [[nodiscard]] std::string_view text(SourceId id) const;
   [[nodiscard]] std::string_view line(SourceId id, std::uint32_t number) const;  // without its line end; "" when absent
+  // Whether columns of all its lines are bytes.
+  [[nodiscard]] bool is_ascii(SourceId id) const;
 
  private:
   struct Source {
@@ -42,6 +46,7 @@ class SourceMap {
     std::string text;
     std::vector<std::size_t> line_starts;  // of a whole file
     std::vector<Part> parts;               // otherwise
+    bool ascii = false;
   };
   [[nodiscard]] static std::string_view line_in_parts(const Source& source, std::uint32_t number);
 
@@ -65,21 +70,41 @@ struct Diagnostic {
   std::vector<Note> notes;
 };
 
+// Errors, warnings and notes of each of which a reader needs no more to begin with; all are counted.
+inline constexpr std::size_t most_findings = 100;
+
 class Diagnostics {
  public:
+  // Keeps the first `most_findings` of each severity, and counts the others.
+  Diagnostics() = default;
+  // Keeps all, for what is looked through before it is told.
+  [[nodiscard]] static Diagnostics unbounded() {
+    Diagnostics all;
+    all.most_kept_ = static_cast<std::size_t>(-1);
+    return all;
+  }
+
   Diagnostic& error(Place place, std::string message, std::string help = {});
   Diagnostic& warning(Place place, std::string message, std::string help = {});
   Diagnostic& note(Place place, std::string message, std::string help = {});  // what is worth knowing and no fault
-  Diagnostic& add(Severity severity, Place place, std::string message, std::string help = {});
   void append(Diagnostics more);
-  [[nodiscard]] bool has_errors() const { return errors_ > 0; }
-  [[nodiscard]] std::size_t error_count() const { return errors_; }
-  [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }
+  [[nodiscard]] bool has_errors() const { return error_count() > 0; }
+  [[nodiscard]] std::size_t error_count() const { return found_[index_of(Severity::error)]; }
+  [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }  // that are kept
+  // "123 more errors are not shown", as findings without a place; empty when all are kept.
+  [[nodiscard]] std::vector<Diagnostic> left_out() const;
   void sort_by_place();  // by source, line, column; equal places keep the order in which they were found
 
  private:
+  Diagnostic& add(Diagnostic diagnostic);
+  static constexpr std::size_t index_of(Severity severity) { return static_cast<std::size_t>(severity); }
+  [[nodiscard]] std::size_t kept(Severity severity) const { return kept_[index_of(severity)]; }
+
+  std::size_t most_kept_ = most_findings;
   std::vector<Diagnostic> all_;
-  std::size_t errors_ = 0;
+  std::array<std::size_t, 3> found_{};  // by severity
+  std::array<std::size_t, 3> kept_{};   // by severity
+  Diagnostic surplus_;                  // the last one that was not kept
 };
 
 // The plain-text form, ending in a newline:
@@ -90,8 +115,11 @@ class Diagnostics {
 //      | ^^^^^^^^^^
 //      = help: did you mean `dockerfile`?
 // Control characters of the source line are shown as `\xNN`, tabs as one space, and lines longer than 160 code
-// points are cut around the span with `…`.
-[[nodiscard]] std::string render(const Diagnostic& diagnostic, const SourceMap& sources);
+// points are cut around the span with `…`. Whatever is quoted, lines of the source too, goes through `reword` first, if
+// there is one: it may hide parts of it.
+using Reword = std::function<std::string(std::string)>;
+[[nodiscard]] std::string render(const Diagnostic& diagnostic, const SourceMap& sources,
+                                 const Reword& reword = nullptr);
 
 // The candidate nearest to `word` by Damerau-Levenshtein distance, at most a third of the word's length away (one
 // change for words of two and three); "" when none is.

@@ -64,9 +64,20 @@ std::optional<Matrix> take_matrix(ConfigTable& table, const std::string& title, 
   return Matrix::read(config, title, rules, variables, sources, findings);
 }
 
-void add_targets(const ExpandedTable& expanded, Target common, std::vector<Target>& targets) {
+std::size_t weight_of_variables(const std::vector<std::pair<std::string, std::string>>& variables) {
+  std::size_t weight = 0;
+  for (const auto& [name, value] : variables)
+    weight += sizeof(std::pair<std::string, std::string>) + name.size() + value.size();
+  return weight;
+}
+
+// False, with no targets added, when they are more than the budget allows.
+bool add_targets(const ExpandedTable& expanded, Target common, ExpansionBudget& budget, Findings& findings,
+                 std::vector<Target>& targets) {
   const std::vector<Axis>& axes = expanded.matrix->axes();
   const std::size_t count = expanded.matrix->size();
+  const std::size_t each = bytes_per_node + weight_of(common.table) + weight_of_variables(common.env_read);
+  if (!budget.spend((count - 1) * each, common.place, findings)) return false;
   std::vector<std::string_view> values(axes.size());
   for (std::size_t node = 0; node < count; ++node) {
     const std::vector<std::uint32_t> position = expanded.matrix->position(node);
@@ -75,10 +86,24 @@ void add_targets(const ExpandedTable& expanded, Target common, std::vector<Targe
     Target& target = targets.back();
     target.coordinates = expanded.matrix->coordinates(node);
     target.label = make_label(expanded.title, target.coordinates);
+    std::size_t made = axes.empty() ? 0 : 2 * target.label.size();  // the coordinates have it, too
     for (const Slot& slot : expanded.slots) {
-      value_at(target.table, slot.path).data = instantiate(slot.pattern, values);
+      Text text = instantiate(slot.pattern, values);
+      made += text.literal.size();
+      value_at(target.table, slot.path).data = std::move(text);
     }
+    if (budget.spend(made, target.place, findings)) continue;
+    targets.resize(expanded.first);
+    return false;
   }
+  return true;
+}
+
+std::size_t weight_of_missing(const ConfigTable& table, const ConfigTable& defaults) {
+  std::size_t weight = 0;
+  for (const ConfigEntry& entry : defaults.entries)
+    if (table.find(entry.key) == nullptr || entry.value.table() != nullptr) weight += weight_of(entry.value);
+  return weight;
 }
 
 }  // namespace
@@ -107,6 +132,8 @@ ExpandedTable expand_table(TableDeclaration declaration, const ConfigTable& defa
   expanded.first = targets.size();
 
   ConfigTable& table = declaration.table;
+  ExpansionBudget& budget = variables.budget();
+  if (!budget.spend(weight_of_missing(table, defaults), declaration.place, findings)) return expanded;
   add_defaults(table, defaults);
   (void)variables.take_env_read();
   expanded.matrix = take_matrix(table, expanded.title, rules, variables, sources, findings);
@@ -117,7 +144,7 @@ ExpandedTable expand_table(TableDeclaration declaration, const ConfigTable& defa
   Compiler(sources, findings, expanded.slots).compile(table, scope);
   const Variables::EnvRead env_read = variables.take_env_read();
   Target common{rule, {}, {}, std::move(table), declaration.place, {env_read.begin(), env_read.end()}};
-  add_targets(expanded, std::move(common), targets);
+  if (!add_targets(expanded, std::move(common), budget, findings, targets)) expanded.matrix.reset();
   return expanded;
 }
 

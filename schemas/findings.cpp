@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <utility>
 
 namespace trilock {
@@ -14,10 +15,8 @@ std::string place_key(Place place) {
 }  // namespace
 
 bool Findings::is_new(Place place, std::string_view message) {
-  std::string key = place_key(place);
-  key += ' ';
-  key += message;
-  return seen_.insert(std::move(key)).second;
+  // Messages quote values, which may be long and many; by their hash two are the same but for one chance in 2^64.
+  return seen_.insert(fmt::format("{} {}", place_key(place), std::hash<std::string_view>()(message))).second;
 }
 
 Diagnostic* Findings::error(Place place, std::string message, std::string help) {

@@ -27,6 +27,9 @@ class Findings {
   // Leaves out what stands at a place that has an error already: a consequence, or the same fault seen again.
   void absorb_new_places(const Diagnostics& found);
 
+  // Whether one more word is worth a look at all names of the pipeline: only the first 32 are.
+  [[nodiscard]] bool may_suggest() { return suggestions_ < 32 && ++suggestions_ > 0; }
+
   // A value with a fault somewhere inside: what would be found at the place of the whole is a consequence.
   void mark_faulty(Place place);
   [[nodiscard]] bool is_faulty(Place place) const;
@@ -38,6 +41,7 @@ class Findings {
   Diagnostics& diagnostics_;
   std::unordered_set<std::string> seen_;
   std::unordered_set<std::string> places_;
+  unsigned suggestions_ = 0;
 };
 
 // "`a`, `b` and `c`"; of more than `limit` names the first ones, "and 7 more".

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <iterator>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
+
+#include "schemas/expansion_budget.hpp"
 
 namespace trilock {
 namespace {
@@ -16,25 +18,47 @@ struct Wanted {
   Place place;  // of the pattern that asks for it; no place for the root
 };
 
+// The files that a pattern matches. Whoever has the pattern, too, goes on where the list was left: what stands before
+// has been read. So files that all include each other cost one walk, not one each.
+struct Matches {
+  std::vector<std::string> paths;
+  std::size_t next = 0;
+};
+
 class Reader {
  public:
   Reader(const TableChoice* choice, PipelineWorld& world, SourceMap& sources, Findings& findings)
       : choice_(choice), world_(world), sources_(sources), findings_(findings) {}
 
   std::vector<PipelineFile> read(const std::string& root) {
-    std::vector<Wanted> open = {{root, {}}};
+    std::vector<Open> open = {{matches_of_path(root), {}}};
     while (!open.empty()) {
-      const Wanted wanted = std::move(open.back());
-      open.pop_back();
+      Matches& matches = *open.back().matches;
+      if (matches.next == matches.paths.size()) {
+        open.pop_back();
+        continue;
+      }
+      const Wanted wanted{matches.paths[matches.next++], open.back().place};
       if (!seen_.insert(wanted.path).second) continue;
-      std::vector<Wanted> more = read_file(wanted);
-      open.insert(open.end(), std::make_move_iterator(more.rbegin()), std::make_move_iterator(more.rend()));
+      const std::vector<Open> more = read_file(wanted);
+      open.insert(open.end(), more.rbegin(), more.rend());
     }
     return std::move(files_);
   }
 
  private:
-  std::vector<Wanted> read_file(const Wanted& wanted) {
+  struct Open {
+    Matches* matches;
+    Place place;  // of the pattern
+  };
+
+  Matches* matches_of_path(const std::string& path) {
+    Matches& matches = matches_["/" + path];  // no pattern begins so
+    if (matches.paths.empty()) matches.paths.push_back(path);
+    return &matches;
+  }
+
+  std::vector<Open> read_file(const Wanted& wanted) {
     Result<ChosenText> text = read_text(wanted.path);
     if (!text) {
       const bool absent = text.error().kind == ErrorKind::not_found && wanted.place.source != SourceId::none;
@@ -43,9 +67,10 @@ class Reader {
                       absent ? "a pattern is relative to the folder of the file that includes" : text.error().help);
       return {};
     }
+    if (!budget_.spend(text->text.size(), wanted.place, findings_)) return {};
     PipelineFile file{add_source(wanted.path, *text), wanted.path, {}};
     read(file, text->parts);
-    std::vector<Wanted> more = take_includes(file);
+    std::vector<Open> more = take_includes(file);
     files_.push_back(std::move(file));
     return more;
   }
@@ -76,7 +101,7 @@ class Reader {
     findings_.absorb(syntax);
   }
 
-  std::vector<Wanted> take_includes(PipelineFile& file) {
+  std::vector<Open> take_includes(PipelineFile& file) {
     auto& entries = file.table.entries;
     const auto found = std::ranges::find(entries, "include", &ConfigEntry::key);
     if (found == entries.end()) return {};
@@ -89,7 +114,7 @@ class Reader {
                       fmt::format("expected an array of strings for `include`, found {}", describe(include.type())));
       return {};
     }
-    std::vector<Wanted> more;
+    std::vector<Open> more;
     for (const Config& pattern : *patterns) {
       if (const Text* text = pattern.text()) {
         add_matches(file.path, text->literal, pattern.place, more);
@@ -101,7 +126,7 @@ class Reader {
     return more;
   }
 
-  void add_matches(const std::string& file, const std::string& pattern, Place place, std::vector<Wanted>& more) {
+  void add_matches(const std::string& file, const std::string& pattern, Place place, std::vector<Open>& more) {
     const std::string path = path_beside(file, pattern);
     if (path.empty()) {
       findings_.error(place, fmt::format("`{}` is outside of the workspace", pattern),
@@ -109,7 +134,11 @@ class Reader {
       return;
     }
     if (path.find_first_of("*?[{\\") == path.npos) {
-      more.push_back({path, place});
+      more.push_back({matches_of_path(path), place});
+      return;
+    }
+    if (const auto known = matches_.find(path); known != matches_.end()) {
+      more.push_back({&known->second, place});
       return;
     }
     Result<std::vector<std::string>> matches = world_.glob(path);
@@ -119,14 +148,16 @@ class Reader {
     }
     std::ranges::sort(*matches);
     if (matches->empty()) findings_.warning(place, fmt::format("no file matches `{}`", pattern));
-    for (std::string& match : *matches) more.push_back({std::move(match), place});
+    more.push_back({&matches_.emplace(path, Matches{*std::move(matches)}).first->second, place});
   }
 
   const TableChoice* choice_;
   PipelineWorld& world_;
   SourceMap& sources_;
   Findings& findings_;
+  ExpansionBudget budget_;  // of the files themselves
   std::unordered_set<std::string> seen_;
+  std::unordered_map<std::string, Matches> matches_;  // by pattern
   std::vector<PipelineFile> files_;
 };
 

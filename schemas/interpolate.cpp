@@ -18,10 +18,15 @@ constexpr std::string_view dollar_help = "`$${` gives a literal `${`";
 class Interpolator {
  public:
   Interpolator(const Config& value, const Scope& scope, const SourceMap& sources, Findings& findings)
-      : content_(value.text()->literal), place_(value.place), scope_(scope), sources_(sources), findings_(findings) {}
+      : content_(value.text()->literal),
+        place_(value.place),
+        scope_(scope),
+        places_(sources, value.place, content_),
+        findings_(findings) {}
 
   Template run() {
     scan(0, content_.size(), result_.pieces, false);
+    if (!full_ && !scope_.names.budget().spend(size_, place_, findings_)) result_.faulty = true;
     if (result_.faulty) findings_.mark_faulty(place_);
     return std::move(result_);
   }
@@ -35,7 +40,7 @@ class Interpolator {
     };
     const std::string_view text = content_.substr(0, end);
     std::size_t at = begin;
-    while (at < end) {
+    while (at < end && !full_) {
       const std::size_t dollar = std::min(text.find('$', at), end);
       literal += text.substr(at, dollar - at);
       at = dollar;
@@ -107,6 +112,10 @@ class Interpolator {
       return;
     }
     const std::string_view name = rest.substr(1);
+    if (scope_.names.budget().is_spent()) {
+      full_ = result_.faulty = true;
+      return;
+    }
     if (space == "matrix") {
       axis(name, place, pieces);
       return;
@@ -114,11 +123,20 @@ class Interpolator {
     std::optional<std::string> value = space == "var"   ? scope_.names.variable(name, place)
                                        : space == "env" ? scope_.names.environment(name, place)
                                                         : scope_.names.git(name, place);
-    if (value) {
+    if (value && fits(value->size(), place)) {
       replaced = std::move(*value);
     } else {
       result_.faulty = true;
     }
+  }
+
+  // Counts what references are replaced by.
+  bool fits(std::size_t bytes, Place place) {
+    size_ += bytes;
+    if (size_ <= max_expanded_string) return true;
+    full_ = true;
+    fault(place, fmt::format("the text becomes longer than {} MiB here", max_expanded_string >> 20));
+    return false;
   }
 
   void axis(std::string_view name, Place place, std::vector<Piece>& pieces) {
@@ -187,16 +205,16 @@ class Interpolator {
     return found == scope_.rules.end() ? nullptr : &*found;
   }
 
-  Place span(std::size_t offset, std::size_t length) const {
-    return place_within(sources_, place_, content_, offset, length);
-  }
+  Place span(std::size_t offset, std::size_t length) { return places_.span(offset, length); }
 
   std::string_view content_;
   Place place_;
   const Scope& scope_;
-  const SourceMap& sources_;
+  PlacesWithin places_;
   Findings& findings_;
   Template result_;
+  std::size_t size_ = 0;  // of what references were replaced by
+  bool full_ = false;     // no more is read
 };
 
 void append(const std::vector<Piece>& pieces, std::span<const std::string_view> axis_values, std::string& out) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "schemas/config.hpp"
+#include "schemas/expansion_budget.hpp"
 #include "schemas/findings.hpp"
 #include "schemas/matrix.hpp"
 #include "schemas/pipeline.hpp"
@@ -25,6 +26,8 @@ class Names {
   virtual std::optional<std::string> variable(std::string_view name, Place place) = 0;
   virtual std::optional<std::string> environment(std::string_view name, Place place) = 0;
   virtual std::optional<std::string> git(std::string_view fact, Place place) = 0;
+  // What texts that are made with these names are counted by.
+  [[nodiscard]] virtual ExpansionBudget& budget() = 0;
 };
 
 struct Piece {
@@ -62,7 +65,8 @@ struct Scope {
 };
 
 // `value` holds a string. Faults are reported at the reference itself where its columns are known (a string of one
-// line without escapes), else at the start of the value. A faulty reference leaves nothing in the template.
+// line without escapes), else at the start of the value. A faulty reference leaves nothing in the template. A text that
+// becomes longer than `max_expanded_string`, or for which the budget is too small, is a fault.
 [[nodiscard]] Template interpolate(const Config& value, const Scope& scope, const SourceMap& sources,
                                    Findings& findings);
 

@@ -1,7 +1,9 @@
 #include "schemas/key_lists.hpp"
 
-#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <set>
+#include <utility>
 
 namespace trilock {
 namespace {
@@ -12,23 +14,29 @@ std::vector<KeySpec> optional_keys(std::span<const KeySpec> keys) {
   return copy;
 }
 
-bool is_open(const Config& value, Place place) {
-  const Text* text = value.text();
-  return text != nullptr && value.place == place && text->literal.contains("${");
+using LineAndColumn = std::pair<std::uint32_t, std::uint32_t>;
+
+// Where strings are that have a `${`.
+std::set<LineAndColumn> open_places(const ConfigTable& table) {
+  std::set<LineAndColumn> places;
+  for (const ConfigEntry& entry : table.entries)
+    if (const Text* text = entry.value.text(); text != nullptr && text->literal.contains("${"))
+      places.emplace(entry.value.place.line, entry.value.place.column);
+  return places;
 }
 
 }  // namespace
 
 void check_written_keys(const ConfigTable& table, std::string_view title, Place place,
                         std::span<const std::span<const KeySpec>> allowed, Findings& findings) {
-  Diagnostics found;
+  Diagnostics found = Diagnostics::unbounded();
   check_keys(table, title, place, allowed, found);
   if (found.all().empty()) return;
-  Diagnostics kept;
+  Diagnostics kept = Diagnostics::unbounded();
+  const std::set<LineAndColumn> open = open_places(table);
   for (const Diagnostic& diagnostic : found.all()) {
-    const bool open = std::ranges::any_of(
-        table.entries, [&](const ConfigEntry& entry) { return is_open(entry.value, diagnostic.place); });
-    if (!open) kept.error(diagnostic.place, diagnostic.message, diagnostic.help).notes = diagnostic.notes;
+    if (!open.contains({diagnostic.place.line, diagnostic.place.column}))
+      kept.error(diagnostic.place, diagnostic.message, diagnostic.help).notes = diagnostic.notes;
   }
   findings.absorb(kept);
 }
@@ -54,7 +62,7 @@ void KeyLists::check_defaults(const ConfigTable& table, Place place, Findings& f
 void KeyLists::check_complete(std::size_t rule, const ConfigTable& table, std::string_view title, Place place,
                               Findings& findings) const {
   const std::array<std::span<const KeySpec>, 2> allowed = {rules_[rule].keys, common_keys()};
-  Diagnostics found;
+  Diagnostics found = Diagnostics::unbounded();
   check_keys(table, title, place, allowed, found);
   if (!found.all().empty()) findings.absorb_new_places(found);
 }

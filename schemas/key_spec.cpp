@@ -260,8 +260,9 @@ void check_keys(const ConfigTable& table, std::string_view title, Place place,
       continue;
     }
     std::vector<std::string_view> names;
-    for (const auto& list : allowed) {
-      for (const KeySpec& spec : list) names.push_back(spec.name);
+    if (diagnostics.error_count() < most_findings) {  // nobody sees what is suggested for more
+      for (const auto& list : allowed)
+        for (const KeySpec& spec : list) names.push_back(spec.name);
     }
     diagnostics.error(entry.place, fmt::format("unknown key `{}` in [{}]", entry.key, title),
                       did_you_mean(entry.key, names));

@@ -15,12 +15,13 @@ namespace trilock {
 namespace {
 
 constexpr std::size_t shown_labels = 8;
+constexpr std::size_t bytes_per_label = 2 * sizeof(Config);  // as a value, and as an edge
 
 class Linker {
  public:
   Linker(std::span<const ExpandedTable> tables, std::span<const RuleKeys> rules, std::vector<Target>& targets,
-         Findings& findings)
-      : families_(tables, rules), rules_(rules), targets_(targets), findings_(findings) {}
+         ExpansionBudget& budget, Findings& findings)
+      : families_(tables, rules), rules_(rules), targets_(targets), budget_(budget), findings_(findings) {}
 
   void link(const ExpandedTable& table) {
     for (const Slot& slot : table.slots) {
@@ -149,8 +150,11 @@ class Linker {
     const auto add = [&](std::size_t node) {
       ++found;
       itself = itself || node == index;
-      if (node != index) labels.push_back(Config{Text{targets_[node].label, {}}, place});
-      return true;
+      if (node == index) return true;
+      const std::string& label = targets_[node].label;
+      broken = broken || !budget_.spend(bytes_per_label + label.size(), place, findings_);
+      if (!broken) labels.push_back(Config{Text{label, {}}, place});
+      return !broken;
     };
     const std::vector<const ExpandedTable*>& families = families_.matching(pattern.head());
     for (const ExpandedTable* family : families) {
@@ -160,7 +164,7 @@ class Linker {
           choose(*family->matrix, pattern.coordinates(), target.coordinates, WantedValues::patterns);
       for_each_node(*family->matrix, choices, [&](std::size_t node) { return add(family->first + node); });
     }
-    for (const std::size_t node : whole_matches(text, pattern)) add(node);
+    for (const std::size_t node : whole_matches(text, pattern, place)) add(node);
     if (broken) return;
     if (itself && pattern.names_one_table()) {
       findings_.error(place, fmt::format("`{}` {} itself", target.label, key == "needs" ? "needs" : "comes after"));
@@ -176,9 +180,9 @@ class Linker {
   }
 
   // What a pattern with wildcards matches in tables whose name it does not match.
-  const std::vector<std::size_t>& whole_matches(const std::string& text, const LabelPattern& pattern) {
+  const std::vector<std::size_t>& whole_matches(const std::string& text, const LabelPattern& pattern, Place place) {
     const auto [known, added] = whole_matches_.try_emplace(text);
-    if (!added || !has_wildcard(text)) return known->second;
+    if (!added || !has_wildcard(text) || !budget_.spend(targets_.size(), place, findings_)) return known->second;
     for (const ExpandedTable& table : families_.all()) {
       if (pattern.matches_head(rules_[table.rule].rule, table.title)) continue;
       for (std::size_t node = table.first; node < table.first + table.size(); ++node) {
@@ -210,6 +214,7 @@ class Linker {
   Families families_;
   std::span<const RuleKeys> rules_;
   std::vector<Target>& targets_;
+  ExpansionBudget& budget_;
   Findings& findings_;
   std::unordered_map<std::string, std::vector<std::size_t>> whole_matches_;
 };
@@ -217,8 +222,8 @@ class Linker {
 }  // namespace
 
 void link_targets(std::span<const ExpandedTable> tables, std::span<const RuleKeys> rules, const TableChoice* choice,
-                  std::vector<Target>& targets, Findings& findings) {
-  Linker linker(tables, rules, targets, findings);
+                  std::vector<Target>& targets, ExpansionBudget& budget, Findings& findings) {
+  Linker linker(tables, rules, targets, budget, findings);
   for (const ExpandedTable& table : tables)
     if (choice == nullptr || choice->links(table.title)) linker.link(table);
 }

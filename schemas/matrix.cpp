@@ -2,18 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "schemas/interpolate.hpp"
+#include "schemas/utf8.hpp"
 
 namespace trilock {
 namespace {
 
 // Characters that a label or a reference could not hold in a value.
 bool fits_into_label(std::string_view value) {
-  if (value.empty() || value.front() == ' ' || value.back() == ' ') return false;
-  for (const char c : value) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
-  }
-  return value.find_first_of(",[]{}") == value.npos;
+  if (value.empty() || value.size() > max_axis_value || value.front() == ' ' || value.back() == ' ') return false;
+  return value.find_first_of(",[]{}") == value.npos && is_printable(value);
 }
 
 std::optional<std::string> read_value(const Config& config, std::string_view where, std::span<const RuleKeys> rules,
@@ -83,8 +84,10 @@ std::optional<Matrix> Matrix::read(const Config& config, std::string_view title,
     return std::nullopt;
   }
   Matrix matrix;
-  bool good = true;
-  for (const ConfigEntry& entry : table->entries) {
+  bool good = table->entries.size() <= max_matrix_axes;
+  if (!good)
+    findings.error(config.place, fmt::format("the matrix of [{}] has more than {} axes", title, max_matrix_axes));
+  for (const ConfigEntry& entry : std::span(table->entries).first(std::min(table->entries.size(), max_matrix_axes))) {
     good = matrix.add_axis(entry, title, rules, names, sources, findings) && good;
   }
   if (!good) return std::nullopt;

@@ -20,6 +20,8 @@ class Names;
 
 // More nodes than this from one table are an error: a slip of the pen, not a build.
 inline constexpr std::size_t max_matrix_nodes = 1'000'000;
+inline constexpr std::size_t max_matrix_axes = 100;
+inline constexpr std::size_t max_axis_value = 1024;  // bytes: it becomes part of labels
 
 struct Axis {
   std::string name;

@@ -16,6 +16,7 @@
 #include "schemas/interpolate.hpp"
 #include "schemas/key_lists.hpp"
 #include "schemas/link.hpp"
+#include "schemas/secret_names.hpp"
 #include "schemas/vars.hpp"
 
 namespace trilock {
@@ -48,7 +49,7 @@ class CacheReader {
     settings.max_size = parse_size(take("max-size"));
 
     const std::array<std::span<const KeySpec>, 1> allowed = {cache_keys()};
-    Diagnostics found;
+    Diagnostics found = Diagnostics::unbounded();
     check_keys(table_, "cache", config_.place, allowed, found);
     if (const std::optional<UrlFault> fault = fault_of_shared(settings.shared)) {
       // A diagnostic shows the line of its place, which must not be one with a password.
@@ -109,6 +110,12 @@ void check_targets(const std::vector<ExpandedTable>& tables, const Pipeline& pip
   }
 }
 
+std::size_t end_of_name(std::string_view text, std::size_t begin) {
+  std::size_t end = begin;
+  while (end < text.size() && is_name(text.substr(end, 1))) ++end;
+  return end;
+}
+
 // A template is read again, and its faults are reported, when its node is planned; the variables that it refers to must
 // have their values by then.
 void evaluate_for_templates(const std::vector<Target>& targets, Variables& variables, PipelineWorld& world) {
@@ -121,14 +128,34 @@ void evaluate_for_templates(const std::vector<Target>& targets, Variables& varia
     std::filesystem::path path = file->text()->literal;
     if (dir != nullptr && dir->text() != nullptr) path = dir->text()->literal / path;
     if (!seen.insert(path).second) continue;
-    const Result<std::string> text = world.read_file(path.lexically_normal().generic_string());
+    const std::string name = path_beside("", path.generic_string());
+    const Result<std::string> text = name.empty() ? fail(ErrorKind::invalid, "") : world.read_file(name);
     if (!text) continue;
     for (auto at = text->find(opening); at != text->npos; at = text->find(opening, at + 1)) {
       const std::size_t begin = at + opening.size();
-      const std::string name = text->substr(begin, text->find('}', begin) - begin);
-      if (variables.declares(name)) (void)variables.variable(name, file->place);
+      const std::string variable = text->substr(begin, end_of_name(*text, begin) - begin);
+      if (variables.declares(variable)) (void)variables.variable(variable, file->place);
     }
   }
+}
+
+SecretNames secrets_in(const std::vector<PipelineFile>& files) {
+  SecretNames found;
+  for (const PipelineFile& file : files) add_secret_names(file.table, found);
+  return found;
+}
+
+// Names that were written with references are known where their tables could be expanded.
+void take_secret_names(SecretNames found, Pipeline& pipeline) {
+  if (!found.patterns.empty())
+    for (const Target& target : pipeline.targets) add_secret_names(target.table, found);
+  for (std::vector<std::string>* names : {&found.names, &found.patterns}) {
+    std::ranges::sort(*names);
+    const auto repeated = std::ranges::unique(*names);
+    names->erase(repeated.begin(), repeated.end());
+  }
+  pipeline.secret_names = std::move(found.names);
+  pipeline.secret_patterns = std::move(found.patterns);
 }
 
 }  // namespace
@@ -140,6 +167,7 @@ Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rul
   const std::size_t errors_before = diagnostics.error_count();
   std::vector<PipelineFile> files = read_pipeline_files(options.path, options.choice, world, sources, findings);
   const bool all_read = diagnostics.error_count() == errors_before;
+  SecretNames secrets = secrets_in(files);
 
   Variables variables(world, rules, sources, findings);
   const KeyLists keys(rules);
@@ -157,12 +185,15 @@ Pipeline load_pipeline(const LoadOptions& options, std::span<const RuleKeys> rul
       const ConfigTable& defaults = declared.defaults[table.rule];
       tables.push_back(expand_table(std::move(table), defaults, rules, variables, sources, findings, pipeline.targets));
     }
-    link_targets(tables, rules, options.choice, pipeline.targets, findings);
+    link_targets(tables, rules, options.choice, pipeline.targets, variables.budget(), findings);
     check_targets(tables, pipeline, keys, findings);
     evaluate_for_templates(pipeline.targets, variables, world);
     pipeline.vars = variables.resolved();
+    pipeline.read_files = variables.read_files();
     pipeline.build_index();
   }
+  take_secret_names(std::move(secrets), pipeline);
+  if (!diagnostics.has_errors()) pipeline.secret_patterns.clear();
   diagnostics.sort_by_place();
   return pipeline;
 }

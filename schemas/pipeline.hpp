@@ -49,6 +49,16 @@ struct Pipeline {
   CacheSettings cache;
   // Resolved, in the order of the files; only those that something refers to, a `template` too.
   std::vector<std::pair<std::string, std::string>> vars;
+  // Files that variables were read from; paths relative to the workspace.
+  struct ReadFile {
+    std::string path;
+    Place place;  // where it is named
+  };
+  std::vector<ReadFile> read_files;
+  // Of all tables that have `secret-env`, those with errors too: names, and what is known of names that an error has
+  // left open, with `*` for the rest.
+  std::vector<std::string> secret_names;
+  std::vector<std::string> secret_patterns;
 
   [[nodiscard]] const Target* find(std::string_view label) const;
   // Makes `find` fast; load_pipeline calls it. Without it, or after a change of `targets`, `find` looks at each.
@@ -62,7 +72,7 @@ struct Pipeline {
 class PipelineWorld {
  public:
   virtual ~PipelineWorld() = default;
-  // Paths are relative to the workspace.
+  // Paths are relative to the workspace, and nothing outside of it is read, whatever they are.
   virtual Result<std::string> read_file(const std::string& path) = 0;
   // These bytes of it, one stretch behind the other. An error when the file ends before one of them does.
   virtual Result<std::string> read_stretches(const std::string& path, std::span<const ByteStretch> stretches);

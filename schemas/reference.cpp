@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <unordered_set>
 
 #include "schemas/interpolate.hpp"
 
@@ -18,8 +19,11 @@ std::size_t code_points(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-// The byte offset of a column, counted in code points from 1; npos beyond the end.
-std::size_t byte_of_column(std::string_view line, std::uint32_t column) {
+// The byte offset of a column of the place's line, counted in code points from 1; npos beyond the end.
+std::size_t byte_of_column(const SourceMap& sources, Place place, std::string_view line) {
+  const std::uint32_t column = place.column;
+  if (column == 0) return line.npos;
+  if (sources.is_ascii(place.source)) return column <= line.size() ? column - 1 : line.npos;
   std::size_t at = 0;
   for (std::uint32_t i = 1; i < column; ++i) {
     if (at >= line.size()) return line.npos;
@@ -90,12 +94,10 @@ std::expected<NodeReference, ReferenceFault> parse_node_reference(std::string_vi
     }
     if (close >= tail.size()) return fault("a `[` is never closed");
     parsed.coordinates = split_coordinates(tail.substr(1, close - 1));
-    for (std::size_t i = 0; i < parsed.coordinates.size(); ++i) {
-      const auto& [axis, value] = parsed.coordinates[i];
+    std::unordered_set<std::string_view> axes;
+    for (const auto& [axis, value] : parsed.coordinates) {
       if (axis.empty()) return fault(fmt::format("expected `axis=value`, found `{}`,", value));
-      for (std::size_t j = 0; j < i; ++j) {
-        if (parsed.coordinates[j].first == axis) return fault(fmt::format("axis `{}` is given twice", axis));
-      }
+      if (!axes.insert(axis).second) return fault(fmt::format("axis `{}` is given twice", axis));
     }
     tail.remove_prefix(close + 1);
   }
@@ -107,20 +109,26 @@ std::expected<NodeReference, ReferenceFault> parse_node_reference(std::string_vi
   return parsed;
 }
 
-Place place_within(const SourceMap& sources, Place value, std::string_view content, std::size_t offset,
-                   std::size_t length) {
-  if (value.line == 0 || value.column == 0 || value.column > max_column) return value;
+PlacesWithin::PlacesWithin(const SourceMap& sources, Place value, std::string_view content)
+    : value_(value), content_(content) {
+  if (value.line == 0 || value.column > max_column) return;
   const std::string_view line = sources.line(value.source, value.line);
-  const std::size_t begin = byte_of_column(line, value.column);
-  if (begin == line.npos) return value;
+  const std::size_t begin = byte_of_column(sources, value, line);
+  if (begin == line.npos) return;
   const char quote = line[begin];
   const std::string_view written = line.substr(begin + 1);
-  const bool as_is = (quote == '"' || quote == '\'') && written.size() > content.size() &&
-                     written.starts_with(content) && written[content.size()] == quote;
-  if (!as_is) return value;
-  Place place = value;
-  place.column += static_cast<std::uint32_t>(1 + code_points(content.substr(0, offset)));
-  place.length = static_cast<std::uint32_t>(code_points(content.substr(offset, length)));
+  as_is_ = (quote == '"' || quote == '\'') && written.size() > content.size() && written.starts_with(content) &&
+           written[content.size()] == quote;
+}
+
+Place PlacesWithin::span(std::size_t offset, std::size_t length) {
+  if (!as_is_) return value_;
+  if (offset < counted_) counted_ = columns_ = 0;
+  columns_ += code_points(content_.substr(counted_, offset - counted_));
+  counted_ = offset;
+  Place place = value_;
+  place.column += static_cast<std::uint32_t>(1 + columns_);
+  place.length = static_cast<std::uint32_t>(code_points(content_.substr(offset, length)));
   return place;
 }
 
@@ -136,7 +144,7 @@ std::vector<std::string> value_names(const RuleKeys& rule) {
 
 std::string scalar_spelling(const Config& value, const SourceMap& sources) {
   const std::string_view line = sources.line(value.place.source, value.place.line);
-  const std::size_t begin = value.place.column == 0 ? line.npos : byte_of_column(line, value.place.column);
+  const std::size_t begin = byte_of_column(sources, value.place, line);
   if (begin != line.npos) {
     const std::string_view rest = line.substr(begin);
     constexpr std::string_view scalar = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-._";

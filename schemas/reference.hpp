@@ -32,10 +32,20 @@ struct ReferenceFault {
 // an empty name.
 [[nodiscard]] std::vector<std::pair<std::string_view, std::string_view>> split_coordinates(std::string_view text);
 
-// The span of `content[offset, offset + length)` in a string value at `value`, when the file holds the content as it
-// is: on one line and without escapes. Otherwise `value`.
-[[nodiscard]] Place place_within(const SourceMap& sources, Place value, std::string_view content, std::size_t offset,
-                                 std::size_t length);
+// The spans of parts of a string value at `value`, when the file holds the content as it is: on one line and without
+// escapes. Otherwise the span of each part is `value`. Asked from left to right, all of them cost one pass.
+class PlacesWithin {
+ public:
+  PlacesWithin(const SourceMap& sources, Place value, std::string_view content);
+  [[nodiscard]] Place span(std::size_t offset, std::size_t length);
+
+ private:
+  Place value_;
+  std::string_view content_;
+  bool as_is_ = false;
+  std::size_t counted_ = 0;  // bytes of the content before which `columns_` code points are
+  std::size_t columns_ = 0;
+};
 
 // What a reference to a node of this rule may name: "key", "out", then the rule's own; prefixes as "output.NAME".
 [[nodiscard]] std::vector<std::string> value_names(const RuleKeys& rule);

@@ -66,13 +66,41 @@ std::string valid_utf8(std::string_view text) {
   return result;
 }
 
+bool is_control(char32_t character) {
+  if (character < 0x20 || (character >= 0x7f && character < 0xa0)) return true;
+  if (character < 0x061c) return character == 0x00ad;
+  switch (character) {
+    case 0x061c:  // Arabic letter mark
+    case 0x180e:  // Mongolian vowel separator
+    case 0x200b:  // zero width space; the joiners behind it are parts of words and emoji
+    case 0xfeff:  // byte order mark
+      return true;
+    default:
+      // Marks and separators; embeddings and overrides; word joiner to deprecated formats, isolates among them;
+      // interlinear annotation; tags.
+      return (character >= 0x200e && character <= 0x200f) || (character >= 0x2028 && character <= 0x202e) ||
+             (character >= 0x2060 && character <= 0x206f) || (character >= 0xfff9 && character <= 0xfffb) ||
+             (character >= 0xe0000 && character <= 0xe007f);
+  }
+}
+
+bool is_printable(std::string_view text) {
+  while (!text.empty()) {
+    const CodePoint point = decode_utf8(text);
+    if (!point.valid || is_control(point.value)) return false;
+    text.remove_prefix(point.size);
+  }
+  return true;
+}
+
 std::string escape_controls(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
   while (!text.empty()) {
     const CodePoint point = decode_utf8(text);
-    const bool control = point.value < 0x20 || (point.value >= 0x7f && point.value < 0xa0);
-    if (control || !point.valid) {
+    if (point.valid && point.value > 0xff && is_control(point.value)) {
+      fmt::format_to(std::back_inserter(shown), "\\u{{{:x}}}", static_cast<unsigned>(point.value));
+    } else if (!point.valid || is_control(point.value)) {
       fmt::format_to(std::back_inserter(shown), "\\x{:02x}", static_cast<unsigned>(point.value));
     } else {
       shown += text.substr(0, point.size);
@@ -80,6 +108,17 @@ std::string escape_controls(std::string_view text) {
     text.remove_prefix(point.size);
   }
   return shown;
+}
+
+std::string escape_lines(std::string_view text, std::string_view indent) {
+  std::string shown;
+  for (;;) {
+    const std::size_t end = text.find('\n');
+    shown += escape_controls(text.substr(0, end));
+    if (end == text.npos) return shown;
+    shown.append("\n").append(indent);
+    text.remove_prefix(end + 1);
+  }
 }
 
 }  // namespace trilock

@@ -29,7 +29,16 @@ struct CodePoint {
 // With every invalid byte replaced by U+FFFD.
 [[nodiscard]] std::string valid_utf8(std::string_view text);
 
-// Control characters (C0, DEL, C1) and invalid bytes as `\xNN`, so that a text can be shown on one line of a terminal.
+// Whether a character would do something to the lines of a terminal or an editor, rather than be shown in them: C0, DEL
+// and C1, the separators of lines and paragraphs, and what turns the direction of text (UTS 55, source code) or is not
+// seen at all.
+[[nodiscard]] bool is_control(char32_t character);
+// Valid UTF-8 without such characters.
+[[nodiscard]] bool is_printable(std::string_view text);
+
+// Such characters and invalid bytes as `\xNN` or `\u{NNNN}`, so that a text can be shown on one line of a terminal.
 [[nodiscard]] std::string escape_controls(std::string_view text);
+// The same of each line; what follows a line end begins with `indent`.
+[[nodiscard]] std::string escape_lines(std::string_view text, std::string_view indent);
 
 }  // namespace trilock

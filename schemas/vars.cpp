@@ -6,6 +6,7 @@
 #include <array>
 
 #include "schemas/go_version.hpp"
+#include "schemas/include.hpp"
 
 namespace trilock {
 namespace {
@@ -74,7 +75,8 @@ std::optional<std::string> Variables::variable(std::string_view name, Place plac
   const auto found = index_.find(std::string(name));
   if (found == index_.end()) {
     std::vector<std::string_view> names;
-    for (const Variable& variable : variables_) names.push_back(variable.entry.key);
+    if (findings_.may_suggest())
+      for (const Variable& variable : variables_) names.push_back(variable.entry.key);
     findings_.error(place, fmt::format("unknown variable `{}`", name), did_you_mean(name, names));
     return std::nullopt;
   }
@@ -92,6 +94,7 @@ std::optional<std::string> Variables::variable(std::string_view name, Place plac
     active_.push_back(found->second);
     EnvRead outer = std::exchange(env_read_, {});
     std::optional<std::string> value = evaluate(variable);
+    if (value && !may_be_value(*value, variable.entry)) value.reset();
     variable.env_read = std::exchange(env_read_, std::move(outer));
     active_.pop_back();
     variable.state = value ? State::done : State::failed;
@@ -100,6 +103,15 @@ std::optional<std::string> Variables::variable(std::string_view name, Place plac
   env_read_.insert(variable.env_read.begin(), variable.env_read.end());
   if (variable.state == State::failed) return std::nullopt;
   return variable.value;
+}
+
+bool Variables::may_be_value(const std::string& value, const ConfigEntry& entry) {
+  if (value.size() > max_expanded_string) {
+    findings_.error(entry.value.place, fmt::format("the value of variable `{}` is longer than {} MiB", entry.key,
+                                                   max_expanded_string >> 20));
+    return false;
+  }
+  return budget_.spend(value.size(), entry.value.place, findings_);
 }
 
 void Variables::report_cycle(std::string_view name, Place place) {
@@ -139,11 +151,15 @@ std::optional<std::string> Variables::evaluate_table(const Variable& variable, c
     if (!argument) return std::nullopt;
     if (entry.key == "git") return git(*argument, entry.value.place);
     if (entry.key == "env") return from_environment(table, entry, *argument);
-    Result<std::string> content = world_.read_file(*argument);
+    // As the world names it; what cannot be named so is refused there.
+    const std::string path = path_beside("", *argument);
+    Result<std::string> content = world_.read_file(path.empty() ? *argument : path);
     if (!content) {
       findings_.error(entry.value.place, content.error().message, content.error().help);
       return std::nullopt;
     }
+    if (!budget_.spend(content->size(), entry.value.place, findings_)) return std::nullopt;
+    read_files_.push_back({path, entry.value.place});
     if (entry.key == "file") return std::string(trimmed(*content));
     Result<std::string> version = effective_go_version(*content);
     if (version) return *version;

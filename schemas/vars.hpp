@@ -34,9 +34,12 @@ class Variables final : public Names {
   std::optional<std::string> variable(std::string_view name, Place place) override;
   std::optional<std::string> environment(std::string_view name, Place place) override;
   std::optional<std::string> git(std::string_view fact, Place place) override;
+  ExpansionBudget& budget() override { return budget_; }
 
   // All that was read from the environment since the last call, through variables too.
   [[nodiscard]] EnvRead take_env_read();
+  // The files that they were read from, in the order in which they were.
+  [[nodiscard]] std::vector<Pipeline::ReadFile> read_files() { return std::move(read_files_); }
   // The variables that something referred to, in the order of the file.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> resolved() const;
 
@@ -57,6 +60,7 @@ class Variables final : public Names {
   std::optional<std::string> from_environment(const ConfigTable& table, const ConfigEntry& entry,
                                               const std::string& name);
   std::optional<std::string> inherited(const std::string& name);
+  bool may_be_value(const std::string& value, const ConfigEntry& entry);
   void report_cycle(std::string_view name, Place place);
 
   PipelineWorld& world_;
@@ -68,6 +72,8 @@ class Variables final : public Names {
   std::vector<std::size_t> active_;
   std::map<std::string, Result<std::string>, std::less<>> git_facts_;
   EnvRead env_read_;
+  std::vector<Pipeline::ReadFile> read_files_;
+  ExpansionBudget budget_;
 };
 
 // Reports what is wrong with the form of a variable: a string, an integer, a boolean, or a table with exactly one of

@@ -89,10 +89,6 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-bool is_control(char32_t character) {
-  return character < 0x20 || (character >= 0x7f && character < 0xa0);
-}
-
 // Calls `character(bytes, width)` and `sequence(bytes)` until the first of them is false.
 template <class OnCharacter, class OnSequence>
 void for_each_cell(std::string_view text, OnCharacter character, OnSequence sequence) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "schemas/exported_values.hpp"
 #include "schemas/interpolate.hpp"
@@ -15,14 +16,16 @@ constexpr std::string_view as_variable = "give it to a variable in [vars], and w
 
 class TemplateNames : public Names {
  public:
-  TemplateNames(const Pipeline& pipeline, Findings& findings) : pipeline_(pipeline), findings_(findings) {}
+  TemplateNames(const Pipeline& pipeline, ExpansionBudget& budget, Findings& findings)
+      : pipeline_(pipeline), budget_(budget), findings_(findings) {}
 
   std::optional<std::string> variable(std::string_view name, Place place) override {
+    if (by_name_.empty())
+      for (const auto& [variable, value] : pipeline_.vars) by_name_.emplace(variable, &value);
+    if (const auto found = by_name_.find(name); found != by_name_.end()) return *found->second;
     std::vector<std::string_view> known;
-    for (const auto& [variable, value] : pipeline_.vars) {
-      if (variable == name) return value;
-      known.push_back(variable);
-    }
+    if (findings_.may_suggest())
+      for (const auto& [variable, value] : pipeline_.vars) known.push_back(variable);
     findings_.error(place, fmt::format("unknown variable `{}`", name), did_you_mean(name, known));
     return std::nullopt;
   }
@@ -37,10 +40,13 @@ class TemplateNames : public Names {
     findings_.error(place, fmt::format("`${{git.{}}}` cannot stand in a template", fact), std::string(as_variable));
     return std::nullopt;
   }
+  ExpansionBudget& budget() override { return budget_; }
 
  private:
   const Pipeline& pipeline_;
+  ExpansionBudget& budget_;
   Findings& findings_;
+  std::unordered_map<std::string_view, const std::string*> by_name_;
 };
 
 // The axes of a node that exists have one value each.
@@ -73,7 +79,7 @@ class TemplateReader {
         target_(target),
         context_(context),
         findings_(found_),
-        names_(context.pipeline, findings_),
+        names_(context.pipeline, context.budget == nullptr ? own_budget_ : *context.budget, findings_),
         rules_(rule_keys()),
         source_(sources_.add(path, text_)) {
     if (target.coordinates.empty()) return;
@@ -130,10 +136,12 @@ class TemplateReader {
     const auto written = make_label(reference.target, reference.coordinates);
     std::vector<const Target*> matching;
     bool exists = false;
-    for (const Target& candidate : context_.pipeline.targets) {
-      if (candidate.title() != reference.target) continue;
+    if (by_title_.empty())
+      for (const Target& candidate : context_.pipeline.targets) by_title_[candidate.title()].push_back(&candidate);
+    if (const auto family = by_title_.find(reference.target); family != by_title_.end()) {
       exists = true;
-      if (fits(candidate.coordinates, reference.coordinates)) matching.push_back(&candidate);
+      for (const Target* candidate : family->second)
+        if (fits(candidate->coordinates, reference.coordinates)) matching.push_back(candidate);
     }
     std::vector<std::string> labels;
     for (const Target* candidate : matching) labels.push_back(candidate->label);
@@ -143,7 +151,8 @@ class TemplateReader {
       check(reference, *matching.front());
     } else if (!exists) {
       std::vector<std::string> known;
-      for (const Target& candidate : context_.pipeline.targets) known.push_back(candidate.label);
+      if (findings_.may_suggest())
+        for (const Target& candidate : context_.pipeline.targets) known.push_back(candidate.label);
       const std::vector<std::string_view> views(known.begin(), known.end());
       findings_.error(reference.place, fmt::format("unknown node `{}`", written), did_you_mean(written, views));
     } else if (labels.empty()) {
@@ -190,10 +199,12 @@ class TemplateReader {
   SourceMap sources_;
   Diagnostics found_;
   Findings findings_;
+  ExpansionBudget own_budget_;  // where nobody gives one
   TemplateNames names_;
   const std::vector<RuleKeys> rules_;
   SourceId source_;
   std::optional<Matrix> matrix_;
+  std::unordered_map<std::string_view, std::vector<const Target*>> by_title_;
 };
 
 // "line 3, column 7: what" -> "3:7", "what"

@@ -200,8 +200,9 @@ void report(Planner& planner, const std::string& path, const std::vector<Dockerf
 }
 
 void plan_dockerfile(Planner& planner, const std::string& path) {
-  const auto stat = planner.context.tree.stat_following(path);
   const Place place = planner.place("dockerfile");
+  if (!stays_inside(planner.context, path, place)) return;
+  const auto stat = planner.context.tree.stat_following(path);
   if (!stat) {
     if (is_declared_output(planner.context.pipeline, path)) return;
     planner.diagnostics().error(place, fmt::format("`{}` does not exist", path),
@@ -245,6 +246,7 @@ void plan_dockerfile(Planner& planner, const std::string& path) {
 
 void plan_context(Planner& planner, const std::string& path, const std::string& dockerfile) {
   const Place place = planner.place("context");
+  if (!stays_inside(planner.context, path, place)) return;
   const auto stat = planner.context.tree.stat_following(path);
   if (!stat) {
     if (is_declared_output(planner.context.pipeline, path)) return;

@@ -97,6 +97,7 @@ void check_var_files(const Target& target, const Node& node, PlanContext& contex
   for (const Config& item : *list->array()) {
     if (item.text() == nullptr || !item.text()->is_literal()) continue;
     const auto path = join_path(context.tree, node.dir, item.text()->literal);
+    if (!path.starts_with('/') && !stays_inside(context, path, item.place)) continue;
     if (may_be_made || context.tree.exists(path)) continue;
     context.diagnostics.error(item.place, fmt::format("file `{}` does not exist", path),
                               node.dir.empty() ? "" : fmt::format("`var-files` are relative to `{}`", node.dir));

@@ -252,6 +252,7 @@ std::span<const std::string_view> TerraformRule::values() const {
 }
 
 void TerraformRule::plan(const Target& target, PlanContext& context, Node& node) const {
+  if (!context.tree.check_inside(node.dir)) return;  // plan_node has said so
   const auto request = read_request(target.table);
   const auto configuration = read_terraform(context.tree, node.dir, !request.has_state());
   check_request(request, configuration, target, node, context);

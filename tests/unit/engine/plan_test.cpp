@@ -25,11 +25,12 @@ TEST_CASE("findings of many nodes come in the order of the file") {
   MemoryBuild build;
   std::string pipeline;
   std::string places;
+  std::size_t told = 0;
   for (std::size_t i = 0; i < nodes; ++i) {
     pipeline += fmt::format("[command.n{}]\nrun = [\"true\"]\n", i);
     if (i % 7 == 0) {
       pipeline += fmt::format("outputs = [\"../{}\"]\n", i);
-      places += fmt::format("`../{}` leaves the workspace\n", i);
+      if (++told <= most_findings) places += fmt::format("`../{}` leaves the workspace\n", i);
     }
   }
   build.disk.put("/w/trilock.toml", pipeline);
