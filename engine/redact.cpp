@@ -139,6 +139,16 @@ Redactor Redactor::with(const std::vector<EnvVar>& env) const {
   return more;
 }
 
+Redactor Redactor::with(const Redactor& other) const {
+  Redactor more = *this;
+  more.patterns_.insert(more.patterns_.end(), other.patterns_.begin(), other.patterns_.end());
+  std::ranges::sort(more.patterns_);
+  const auto repeated = std::ranges::unique(more.patterns_);
+  more.patterns_.erase(repeated.begin(), repeated.end());
+  more.build_index();
+  return more;
+}
+
 void Redactor::add(std::string_view secret) {
   std::vector<std::string> forms;
   if (secret.size() >= shortest_secret) add_forms(secret, forms);

@@ -23,6 +23,7 @@ class Redactor {
 
   // The same, with the secrets of `env` too.
   [[nodiscard]] Redactor with(const std::vector<EnvVar>& env) const;
+  [[nodiscard]] Redactor with(const Redactor& other) const;
   [[nodiscard]] bool empty() const { return patterns_.empty(); }
 
   [[nodiscard]] std::string operator()(std::string text) const;

@@ -60,7 +60,12 @@ _trilock() {
       ;;
     "$partial"*)
       text=$value
-      [[ -n $quote ]] || printf -v text %q "$value"
+      # What is put on the line is read by the shell again, which must take nothing of it for its own.
+      case $quote in
+      \") text=${text//\\/\\\\} text=${text//\"/\\\"} text=${text//\$/\\\$} text=${text//\`/\\\`} ;;
+      \') text=${text//\'/\'\\\'\'} ;;
+      *) printf -v text %q "$value" ;;
+      esac
       for ((i = 0; i < ${#cuts}; i++)); do text=${text#*["$breaks"]}; done
       COMPREPLY+=("$text")
       ;;
@@ -120,6 +125,7 @@ std::vector<Completions::Candidate> labels_of(const Invocation& invocation) {
   WorkspaceWorld world(*session.workspace);
   const std::vector<RuleKeys> rules = rule_keys();
   const Pipeline pipeline = load_pipeline(session.load_options, rules, world, session.sources, session.diagnostics);
+  hide_secrets(pipeline, session.workspace->environment());
   for (const Target& target : pipeline.targets) {
     const Config* description = target.table.find("description");
     const std::string text =

@@ -104,13 +104,12 @@ std::string Console::failure(NodeId id, const NodeReport& report) const {
       text += fmt::format("  | … the last {} of {} lines; all of them are in {}\n", most_failure_lines, lines, log);
     text += output_text(report, "  | ", colors, log.empty() ? SIZE_MAX : most_failure_lines);
   }
-  if (!report.help.empty()) text += fmt::format("  = help: {}\n", report.help);
-  return text;
+  return text + help_line(report);
 }
 
 void Console::warning(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  print_error(fmt::format("{} {}\n", paint("warning:", yellow, options_.color_err), text));
+  print_error(fmt::format("{} {}\n", paint("warning:", yellow, options_.color_err), shown_lines(text)));
 }
 
 void Console::run_finished(const RunSummary& summary) {
@@ -158,7 +157,7 @@ Progress Console::progress(std::size_t rows) {
     if (now.running.size() == rows) break;
     std::string last = (running.latest == Stream::out ? running.out : running.err).text();
     if (last.empty()) last = (running.latest == Stream::out ? running.err : running.out).text();
-    now.running.push_back({graph_.node(running.id).label, time - running.since_ms, std::move(last)});
+    now.running.push_back({shown(graph_.node(running.id).label), time - running.since_ms, std::move(last)});
   }
   return now;
 }

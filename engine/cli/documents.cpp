@@ -1,24 +1,10 @@
 #include "engine/cli/documents.hpp"
 
-#include <fmt/format.h>
+#include <utility>
 
 #include "engine/cli/standard_output.hpp"
-#include "schemas/utf8.hpp"
 
 namespace trilock::cli {
-namespace {
-
-// Paths and values of variables are bytes; JSON is UTF-8.
-void make_valid(Json& value) {
-  if (auto* text = std::get_if<std::string>(&value.data); text != nullptr && find_invalid_utf8(*text))
-    *text = valid_utf8(*text);
-  if (auto* array = std::get_if<JsonArray>(&value.data))
-    for (Json& item : *array) make_valid(item);
-  if (auto* object = std::get_if<JsonObject>(&value.data))
-    for (auto& [name, member] : object->members) make_valid(member);
-}
-
-}  // namespace
 
 JsonObject versioned_document() {
   JsonObject document;
@@ -27,9 +13,7 @@ JsonObject versioned_document() {
 }
 
 void print_document(JsonObject document) {
-  Json whole(std::move(document));
-  make_valid(whole);
-  print_out("{}\n", write_json(whole, 2));
+  write_json_out(Json(std::move(document)), 2);
 }
 
 JsonArray to_json(const std::vector<FieldChange>& changes) {

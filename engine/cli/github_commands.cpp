@@ -9,6 +9,7 @@
 #include "engine/cli/bare_output.hpp"
 #include "engine/cli/report_text.hpp"
 #include "engine/node_output.hpp"
+#include "schemas/utf8.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -18,6 +19,21 @@ constexpr std::string_view old_command = "##[";
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
     text.replace(at, what.size(), with);
+}
+
+// How many bytes of white space a text begins with: the runner trims what Unicode calls so, in front of a command.
+std::size_t white_space(std::string_view text) {
+  std::size_t count = 0;
+  while (count < text.size()) {
+    const CodePoint point = decode_utf8(text.substr(count));
+    const char32_t c = point.value;
+    const bool blank = (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+                       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+                       c == 0x3000;
+    if (!point.valid || !blank) break;
+    count += point.size;
+  }
+  return count;
 }
 
 // --- lines of compilers ---
@@ -134,7 +150,8 @@ std::string escape_command_property(std::string_view text) {
 std::string annotation_command(const Annotation& annotation) {
   std::string properties;
   const auto add = [&](std::string_view name, std::string_view value) {
-    properties += fmt::format("{}{}={}", properties.empty() ? " " : ",", name, escape_command_property(value));
+    properties +=
+        fmt::format("{}{}={}", properties.empty() ? " " : ",", name, escape_command_property(escape_controls(value)));
   };
   if (!annotation.file.empty()) add("file", annotation.file);
   if (!annotation.file.empty() && annotation.line > 0) add("line", std::to_string(annotation.line));
@@ -142,25 +159,36 @@ std::string annotation_command(const Annotation& annotation) {
   if (!annotation.title.empty()) add("title", annotation.title);
   constexpr std::array<std::string_view, 3> commands = {"notice", "warning", "error"};
   return fmt::format("::{}{}::{}\n", commands[static_cast<std::size_t>(annotation.level)], properties,
-                     escape_command_data(annotation.message));
+                     escape_command_data(escape_lines(annotation.message, "")));
 }
 
 std::string group_of(std::string_view title, std::string_view text, std::string_view token) {
   const bool guarded = text.contains("::") || text.contains(old_command);
-  std::string result = fmt::format("::group::{}\n", escape_command_data(title));
+  std::string result = fmt::format("::group::{}\n", escape_command_data(escape_controls(title)));
   if (guarded) result += fmt::format("::stop-commands::{}\n", token);
   result += text;
   if (guarded) result += fmt::format("::{}::\n", token);
   return result + "::endgroup::\n";
 }
 
+std::string without_commands(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t blanks = white_space(text);
+    result += text.substr(0, blanks);
+    text.remove_prefix(blanks);
+    if (text.starts_with("::")) result += '\\';
+    const std::size_t end = std::min(text.find_first_of("\r\n"), text.size() - 1);
+    result += text.substr(0, end + 1);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  replace_all(result, old_command, "## [");
+  return result;
+}
+
 std::string harmless_line(std::string_view text) {
-  std::string line = one_line(text);
-  replace_all(line, old_command, "## [");
-  // Only at its start would it be a command.
-  const std::size_t start = line.find_first_not_of(' ');
-  if (start != std::string::npos && line.compare(start, 2, "::") == 0) line.insert(start, "\\");
-  return line;
+  return without_commands(one_line(text));
 }
 
 std::vector<Annotation> annotations_in(const NodeReport& report, std::string_view title, const ResolveFile& resolve) {

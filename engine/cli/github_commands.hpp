@@ -33,6 +33,8 @@ struct Annotation {
 // Output of a process inside a group. Where it could hold a command it is put between `::stop-commands::` and `token`,
 // which nobody can guess, so that the runner obeys none of it. `text` ends with a line end.
 [[nodiscard]] std::string group_of(std::string_view title, std::string_view text, std::string_view token);
+// Lines of which none is a command: `::` at the beginning of one gets a backslash, `##[` a blank.
+[[nodiscard]] std::string without_commands(std::string_view text);
 // A text of ours that holds others' words, on one line, which is no command.
 [[nodiscard]] std::string harmless_line(std::string_view text);
 

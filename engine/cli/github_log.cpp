@@ -20,9 +20,9 @@ namespace {
 constexpr std::size_t shown_annotations = 10;       // of a level in a step; GitHub drops the rest
 constexpr std::size_t summary_bytes = 1024 * 1024;  // of a step; GitHub refuses more
 
+// Others' words in it are harmless_line(), a group_of() or escaped.
 void put(std::string_view text) {
-  write_out(text);
-  flush_out();
+  write_commands(text);
 }
 
 // 128 random bits, anew for each group: nothing that a process writes, or has read of the log, can name it. "" where

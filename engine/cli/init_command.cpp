@@ -68,7 +68,7 @@ void print_json(const FirstPipeline& first) {
   document.set("found", remarks_json(first.found));
   document.set("left_out", remarks_json(first.left_out));
   document.set("next", "trilock check");
-  print_out("{}\n", write_json(Json(std::move(document)), 2));
+  write_json_out(Json(std::move(document)), 2);
 }
 
 void print_remarks(std::string_view title, const std::vector<DraftRemark>& remarks) {

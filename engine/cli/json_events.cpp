@@ -105,8 +105,7 @@ JsonObject run_finished_event(const RunSummary& summary) {
 }
 
 void print_event(JsonObject event) {
-  const std::string line = write_json(Json(std::move(event))) + "\n";
-  write_out(line);
+  write_json_out(Json(std::move(event)), 0);
   flush_out();
 }
 

@@ -31,7 +31,13 @@ std::optional<RunScope> load_part(const Invocation& invocation, Session& session
   if (load(invocation, session) != exit_done || !session.diagnostics.all().empty() ||
       !change.fits(session.planned.graph))
     return std::nullopt;
-  return scope_of_part(session, change);
+  std::optional<RunScope> scope = scope_of_part(session, change);
+  if (scope) {
+    Pipeline whole;
+    whole.secret_names = scope->secrets;
+    hide_secrets(whole, session.workspace->environment());
+  }
+  return scope;
 }
 
 std::optional<RunScope> scope_of_part(Session& session, const Change& change) {
@@ -45,7 +51,7 @@ std::optional<RunScope> scope_of_part(Session& session, const Change& change) {
 void forget_part(Session& session) {
   session.load_options = {};
   session.sources = {};
-  session.diagnostics = {};
+  session.diagnostics = Diagnostics();
   session.planned = {};
   session.workspace->tree().forget_askers();
 }

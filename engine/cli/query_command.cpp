@@ -15,7 +15,7 @@ int query_command(const Invocation& invocation) {
   const Graph& graph = session.planned.graph;
 
   Diagnostics& mistakes = session.diagnostics;
-  mistakes = {};  // warnings of the pipeline have been told
+  mistakes = Diagnostics();  // warnings of the pipeline have been told
   const SourceId source = session.sources.add("query", invocation.labels.front());
   const Query query = parse_query(source, session.sources, mistakes);
   QueryAnswer answer;

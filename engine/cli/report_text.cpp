@@ -4,9 +4,12 @@
 
 #include "engine/cli/bare_output.hpp"
 #include "engine/node_output.hpp"
+#include "schemas/utf8.hpp"
 
 namespace trilock::cli {
 namespace {
+
+constexpr std::string_view continued = "    ";  // before further lines of a message
 
 std::string_view color_of(Outcome outcome) {
   switch (outcome) {
@@ -40,6 +43,10 @@ std::string_view word_of(Outcome outcome, bool dry) {
 
 }  // namespace
 
+std::string help_line(const NodeReport& report) {
+  return report.help.empty() ? "" : fmt::format("  = help: {}\n", escape_lines(report.help, continued));
+}
+
 bool shows_output(OutputMode mode, Outcome outcome) {
   const bool troubled = outcome == Outcome::failed || outcome == Outcome::waiting;
   switch (mode) {
@@ -58,8 +65,8 @@ bool shows_output(OutputMode mode, Outcome outcome) {
 std::string finished_line(std::size_t done, std::size_t total, std::string_view label, const NodeReport& report,
                           Wording wording) {
   const std::string_view word = report.may_run ? "may run" : word_of(report.outcome, wording.dry);
-  std::string line =
-      fmt::format("[{}/{}] {} {}", done, total, paint(word, color_of(report.outcome), wording.color), label);
+  std::string line = fmt::format("[{}/{}] {} {}", done, total, paint(word, color_of(report.outcome), wording.color),
+                                 escape_controls(label));
   if (report.outcome == Outcome::ran && !wording.dry) line += fmt::format(" in {}", seconds(report.duration_ms));
   if (!report.reason.empty()) line += fmt::format(": {}", one_line(report.reason));
   return line;
@@ -67,8 +74,9 @@ std::string finished_line(std::size_t done, std::size_t total, std::string_view 
 
 std::string failure_head(std::string_view label, const NodeReport& report, Wording wording) {
   const bool waits = report.outcome == Outcome::waiting;
-  std::string text = fmt::format(
-      "{} {}: {}\n", paint(waits ? "waiting:" : "error:", waits ? yellow : red, wording.color), label, report.reason);
+  std::string text =
+      fmt::format("{} {}: {}\n", paint(waits ? "waiting:" : "error:", waits ? yellow : red, wording.color),
+                  escape_controls(label), escape_lines(report.reason, continued));
   if (report.command.empty()) return text;
   // A script has many lines; which one it is about stands in the output.
   const std::size_t end = report.command.find('\n');

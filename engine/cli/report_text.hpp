@@ -31,6 +31,8 @@ struct Wording {
 // "error: go.vet: `go vet` failed with exit code 1" and the command line below it, when it is known.
 [[nodiscard]] std::string failure_head(std::string_view label, const NodeReport& report, Wording wording);
 
+[[nodiscard]] std::string help_line(const NodeReport& report);  // with its line end; "" without help
+
 // The output of a report, each line behind `prefix`; of more than `most_lines` only the last ones.
 [[nodiscard]] std::string output_text(const NodeReport& report, std::string_view prefix, Colors colors,
                                       std::size_t most_lines = SIZE_MAX);

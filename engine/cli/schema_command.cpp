@@ -10,7 +10,7 @@
 namespace trilock::cli {
 
 int schema_command(const Invocation&) {
-  print_out("{}\n", write_json(editor_schema(rule_keys()), 2));
+  write_json_out(editor_schema(rule_keys()), 2);
   return exit_done;
 }
 

@@ -5,7 +5,6 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
-#include <initializer_list>
 #include <system_error>
 
 #include "engine/cli/documents.hpp"
@@ -15,6 +14,7 @@
 #include "rules/rule.hpp"
 #include "schemas/config.hpp"
 #include "schemas/json.hpp"
+#include "schemas/label_match.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -59,30 +59,6 @@ void read_var_file(const std::string& name, const std::string& cwd, Session& ses
   }
 }
 
-// What a string of the pipeline became may stand in a message, the value of a secret too.
-Diagnostics without_secrets(const Diagnostics& diagnostics, const Pipeline& pipeline, const Environment& environment) {
-  std::vector<EnvVar> secrets;
-  for (const Target& target : pipeline.targets) {
-    const Config* names = target.table.find("secret-env");
-    if (names == nullptr || names->array() == nullptr) continue;
-    for (const Config& name : *names->array())
-      if (const Text* text = name.text())
-        if (auto value = environment.get(text->literal))
-          secrets.push_back({text->literal, std::move(*value), EnvClass::secret});
-  }
-  const Redactor redact(secrets);
-  if (redact.empty()) return diagnostics;
-  Diagnostics result;
-  for (const Diagnostic& found : diagnostics.all()) {
-    std::string message = redact(found.message);
-    std::string help = redact(found.help);
-    Diagnostic& added = result.add(found.severity, found.place, std::move(message), std::move(help));
-    added.notes = found.notes;
-    for (Diagnostic::Note& note : added.notes) note.message = redact(std::move(note.message));
-  }
-  return result;
-}
-
 int code_of_findings(const Session& session) {
   if (!session.diagnostics.has_errors()) return exit_done;
   return session.workspace->tree().machine_failed() ? exit_environment : exit_usage;
@@ -103,18 +79,34 @@ int usage_code(const Error& error) {
 }
 
 void report(Session& session, Error error) {
-  print_err("error: {}\n", error.message);
-  if (!error.help.empty()) print_err("  = help: {}\n", error.help);
+  print_err("error: {}\n", Painted{shown_lines(error.message)});
+  if (!error.help.empty()) print_err("  = help: {}\n", Painted{shown_lines(error.help)});
   session.errors.push_back(std::move(error));
+}
+
+void hide_secrets(const Pipeline& pipeline, const Environment& environment) {
+  std::vector<EnvVar> secrets;
+  for (const std::string& name : pipeline.secret_names)
+    if (auto value = environment.get(name)) secrets.push_back({name, std::move(*value), EnvClass::secret});
+  // Names that an error has left open.
+  for (const std::string& pattern : pipeline.secret_patterns)
+    for (const auto& [name, value] : environment.all())
+      if (wildcard_match(pattern, name)) secrets.push_back({name, value, EnvClass::secret});
+  hide_in_output(Redactor(secrets));
+}
+
+std::vector<Diagnostic> findings(const Session& session) {
+  std::vector<Diagnostic> all = session.diagnostics.all();
+  for (Diagnostic& rest : session.diagnostics.left_out()) all.push_back(std::move(rest));
+  return all;
 }
 
 void print_diagnostics(const Session& session) {
   bool first = true;
-  for (const Diagnostic& diagnostic : session.diagnostics.all()) {
+  for (const Diagnostic& diagnostic : findings(session)) {
     if (!first) write_err("\n");
     first = false;
-    const std::string text = render(diagnostic, session.sources);
-    write_err(text);
+    write_err(render(diagnostic, session.sources, without_secrets));
   }
 }
 
@@ -123,7 +115,7 @@ void print_annotations(const Session& session) {
   if (!in_github_actions(environment)) return;
   const std::string text =
       diagnostic_annotations(session.diagnostics, session.sources, environment, session.workspace->root());
-  write_out(text);
+  write_commands(text);
 }
 
 int open_workspace(const Invocation& invocation, Workspace::State state, Session& session, Workspace::Recall recall) {
@@ -152,6 +144,7 @@ int open_workspace(const Invocation& invocation, Workspace::State state, Session
 void read_load_options(const Invocation& invocation, Session& session) {
   LoadOptions& options = session.load_options;
   options.path = session.pipeline_path;
+  if (!invocation.file.empty()) session.workspace->tree().trust(session.pipeline_path);
   const std::string cwd = working_directory(invocation).value_or(session.workspace->root());
   for (const std::string& name : invocation.var_files) read_var_file(name, cwd, session, options);
   options.var_overrides.insert(options.var_overrides.end(), invocation.vars.begin(), invocation.vars.end());
@@ -175,6 +168,7 @@ int open_for_cache(const Invocation& invocation, Session& session) {
   WorkspaceWorld world(*session.workspace);
   session.planned.pipeline =
       load_pipeline(session.load_options, rule_keys(), world, session.sources, session.diagnostics);
+  hide_secrets(session.planned.pipeline, session.workspace->environment());
   print_diagnostics(session);
   return code_of_findings(session);
 }
@@ -182,9 +176,7 @@ int open_for_cache(const Invocation& invocation, Session& session) {
 int load(const Invocation& invocation, Session& session) {
   read_load_options(invocation, session);
   session.planned = plan_pipeline(*session.workspace, session.load_options, session.sources, session.diagnostics);
-  if (!session.diagnostics.all().empty())
-    session.diagnostics =
-        without_secrets(session.diagnostics, session.planned.pipeline, session.workspace->environment());
+  hide_secrets(session.planned.pipeline, session.workspace->environment());
   return code_of_findings(session);
 }
 
@@ -231,11 +223,10 @@ int end_without_result(const Invocation& invocation, const Session& session, int
     print_event(run_finished_event({.exit_code = code}));
     return code;
   }
-  Diagnostics errors;
-  for (const Error& error : session.errors) errors.error({}, error.message, error.help);
+  std::vector<Diagnostic> all = findings(session);
+  for (const Error& error : session.errors) all.push_back({Severity::error, error.message, {}, error.help, {}});
   JsonArray found;
-  for (const Diagnostics* diagnostics : std::initializer_list<const Diagnostics*>{&session.diagnostics, &errors})
-    for (const Diagnostic& diagnostic : diagnostics->all()) found.emplace_back(to_json(diagnostic, session.sources));
+  for (const Diagnostic& diagnostic : all) found.emplace_back(to_json(diagnostic, session.sources));
   JsonObject document = versioned_document();
   document.set("diagnostics", std::move(found));
   print_document(std::move(document));

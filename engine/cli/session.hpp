@@ -52,6 +52,10 @@ void read_load_options(const Invocation& invocation, Session& session);  // what
 [[nodiscard]] int select(const Invocation& invocation, Session& session, std::vector<NodeId>& selected);
 
 void report(Session& session, Error error);  // prints and keeps it
+// From now on the output shows no value of a variable that the pipeline calls a secret, found as it is or not.
+void hide_secrets(const Pipeline& pipeline, const Environment& environment);
+// What there is to say of the pipeline, and of how much more there would be.
+[[nodiscard]] std::vector<Diagnostic> findings(const Session& session);
 void print_diagnostics(const Session& session);
 // In GitHub Actions: the diagnostics at their lines, on standard output.
 void print_annotations(const Session& session);

@@ -47,12 +47,12 @@ int list_command(const Invocation& invocation) {
   std::size_t label_width = 0;
   std::size_t rule_width = 0;
   for (const NodeId id : selected) {
-    label_width = std::max(label_width, graph.node(id).label.size());
+    label_width = std::max(label_width, shown(graph.node(id).label).size());
     rule_width = std::max(rule_width, registry()[graph.node(id).rule]->name().size());
   }
   for (const NodeId id : selected) {
     const Node& node = graph.node(id);
-    std::string line = fmt::format("{:<{}}  {:<{}}  {}", node.label, label_width, registry()[node.rule]->name(),
+    std::string line = fmt::format("{:<{}}  {:<{}}  {}", shown(node.label), label_width, registry()[node.rule]->name(),
                                    rule_width, node.description);
     line.erase(line.find_last_not_of(' ') + 1);
     print_out("{}\n", line);

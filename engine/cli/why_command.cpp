@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cache/output_check.hpp"
 #include "engine/cli/documents.hpp"
@@ -128,9 +129,9 @@ class Page {
 
   // On a terminal cut to its width; elsewhere whole, since a program may read it.
   void line(std::string_view name, std::string_view value, std::string_view code = {}) const {
-    std::string text = escape_controls(name);
+    std::string text = shown(name);
     const std::size_t name_end = text.size();
-    if (!value.empty()) text += " = " + escape_controls(value);
+    if (!value.empty()) text += " = " + shown(value);
     std::string cut;
     if (columns_ > 0 && count_code_points(text) + 2 > columns_) {
       text.resize(code_point_offset(text, columns_ - 3));
@@ -140,8 +141,10 @@ class Page {
     print_out("  {}{}{}\n", paint(text.substr(0, split), code), paint(text.substr(split), "2"), cut);
   }
 
-  [[nodiscard]] std::string paint(std::string_view text, std::string_view code) const {
-    return color_ && !code.empty() && !text.empty() ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+  [[nodiscard]] Painted paint(std::string_view text, std::string_view code) const {
+    std::string plain = shown(text);
+    if (!color_ || code.empty() || plain.empty()) return {std::move(plain)};
+    return {fmt::format("\x1b[{}m{}\x1b[0m", code, plain)};
   }
 
  private:
