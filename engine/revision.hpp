@@ -38,7 +38,8 @@ class Revision {
   // `dir` is a folder of the work tree, absolute and without symlinks; `name` is what the user calls the revision.
   static Result<std::unique_ptr<Revision>> open(const Surroundings& surroundings, const std::string& dir,
                                                 const std::string& name);
-  ~Revision();  // removes the copies
+  ~Revision();                                                           // removes the copies
+  [[nodiscard]] const std::string& scratch() const { return scratch_; }  // where they are; "" while there are none
   Revision(const Revision&) = delete;
   Revision& operator=(const Revision&) = delete;
 

@@ -65,11 +65,12 @@ int affected_command(const Invocation& invocation) {
   std::vector<NodeId> selected;
   if (const int code = prepare(invocation, session, selected); code != 0) return code;
   Workspace& workspace = *session.workspace;
-  const Result<std::unique_ptr<SignalWatch>> signals = SignalWatch::start(workspace.runner());
-  if (!signals) {
-    report(session, signals.error());
+  const Result<std::unique_ptr<SignalWatch>> watch = SignalWatch::start(workspace.runner());
+  if (!watch) {
+    report(session, watch.error());
     return end_without_result(invocation, session, exit_environment);
   }
+  SignalWatch& signals = **watch;
 
   const Result<std::unique_ptr<Revision>> revision = Revision::open(
       {workspace.disk(), workspace.runner(), workspace.environment()}, workspace.root(), invocation.since);
@@ -77,8 +78,10 @@ int affected_command(const Invocation& invocation) {
     report(session, revision.error());
     return end_without_result(invocation, session, exit_code_of(revision.error()));
   }
+  signals.end_at_once([&] { static_cast<void>(workspace.disk().remove((*revision)->scratch())); });
   AffectedAnswer answer = find_affected(workspace, session.planned, session.load_options, **revision);
-  if ((*signals)->requested()) return exit_interrupted;
+  signals.end_by_stopping();
+  if (signals.requested()) return exit_interrupted;
   std::erase_if(answer.nodes, [&](const AffectedNode& node) { return !std::ranges::binary_search(selected, node.id); });
 
   for (const std::string& warning : answer.warnings) print_err("warning: {}\n", warning);

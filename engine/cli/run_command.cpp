@@ -72,7 +72,7 @@ std::unique_ptr<EventListener> make_listener(const Invocation& invocation, const
 
 void report_diagnostics(const Invocation& invocation, const Session& session) {
   if (invocation.json) {
-    for (const Diagnostic& diagnostic : session.diagnostics.all())
+    for (const Diagnostic& diagnostic : findings(session))
       print_event(diagnostic_event(to_json(diagnostic, session.sources)));
     return;
   }
@@ -203,12 +203,13 @@ int run_and_draft(RunOptions& options, Held& held, const std::function<RunSummar
 
 // A run of what the changes that are known can have to do with. None when that cannot be told, and all has to be
 // planned; then nothing has been done.
-std::optional<int> run_part(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options,
+std::optional<int> run_part(const Invocation& invocation, Session& session, SignalWatch& stop, RunOptions& options,
                             Held& held) {
   const std::unique_ptr<Change> change = change_since(*held.kept, *invocation.changes, *session.workspace);
   if (!change || !options.unfinished.empty()) return std::nullopt;
   std::optional<RunScope> scope = load_part(invocation, session, *change);
   if (!scope) return std::nullopt;
+  stop.end_by_stopping();
   if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
   const auto events = make_listener(invocation, session);
   return run_and_draft(
@@ -219,15 +220,17 @@ std::optional<int> run_part(const Invocation& invocation, Session& session, cons
       });
 }
 
-int load_and_run(const Invocation& invocation, Session& session, const StopSignal& stop, RunOptions& options,
-                 Held& held) {
+int load_and_run(const Invocation& invocation, Session& session, SignalWatch& stop, RunOptions& options, Held& held) {
+  stop.end_at_once([&] {
+    if (invocation.json) print_event(run_finished_event({.exit_code = exit_interrupted}));
+  });
+  if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
   if (held.kept) {
     if (const auto code = run_part(invocation, session, stop, options, held)) return *code;
     forget_part(session);
     session.workspace->recall_all();
   }
   const int loaded = load(invocation, session);
-  if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
   report_diagnostics(invocation, session);
   if (loaded != 0) return end_without_result(invocation, session, loaded);
 
@@ -236,6 +239,8 @@ int load_and_run(const Invocation& invocation, Session& session, const StopSigna
     return end_without_result(invocation, session, code);
   const auto events = make_listener(invocation, session);
   if (invocation.dry_run) return dry_run(invocation, session, selected, options, *events);
+  stop.end_by_stopping();
+  if (stop.requested()) return end_without_result(invocation, session, exit_interrupted);
   return run_and_draft(
       options, held,
       [&] { return run_pipeline(*session.workspace, session.planned, selected, options, stop, *events); },
@@ -252,7 +257,7 @@ int run_in_session(const Invocation& invocation, Session& session, Held& held) {
     report(session, watch.error());
     return end_without_result(invocation, session, exit_environment);
   }
-  const SignalWatch& signals = **watch;
+  SignalWatch& signals = **watch;
   RunOptions options{.jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),
                      .keep_going = invocation.keep_going,
                      .force = invocation.force,

@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 #include "cache/thread_start.hpp"
+#include "engine/cli/session.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -53,6 +55,16 @@ SignalWatch::~SignalWatch() {
   ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+void SignalWatch::end_at_once(std::function<void()> farewell) {
+  const std::lock_guard lock(mutex_);
+  farewell_ = std::move(farewell);
+}
+
+void SignalWatch::end_by_stopping() {
+  const std::lock_guard lock(mutex_);
+  farewell_ = nullptr;
+}
+
 // Looks at the flag now and then, since whoever wakes it may fail too.
 void SignalWatch::watch() {
   constexpr int between_looks_ms = 1000;
@@ -65,6 +77,11 @@ void SignalWatch::watch() {
     signalfd_siginfo info{};
     if (ended_ || ::read(signal_fd_, &info, sizeof info) != sizeof info) continue;
     const int before = count_.fetch_add(1, std::memory_order_relaxed);
+    if (const std::lock_guard lock(mutex_); farewell_) {
+      runner_.stop(ProcessRunner::Stop::kill);
+      farewell_();
+      ::_exit(exit_interrupted);
+    }
     runner_.stop(before == 0 ? ProcessRunner::Stop::terminate : ProcessRunner::Stop::kill);
   }
 }

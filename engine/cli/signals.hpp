@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "engine/process.hpp"
@@ -20,12 +22,21 @@ class SignalWatch final : public StopSignal {
   ~SignalWatch() override;
   [[nodiscard]] bool requested() const override { return count_.load(std::memory_order_relaxed) > 0; }
 
+  // Until end_by_stopping(): there is nothing yet that would have to be ended in order, and a loop over a large
+  // pipeline looks at no flag. The process ends with exit_interrupted as soon as a signal comes, and what it has
+  // started with it; `farewell` is called before, by another thread.
+  void end_at_once(std::function<void()> farewell);
+  // From when this returns on, requested() says it, and nothing ends by itself.
+  void end_by_stopping();
+
  private:
   explicit SignalWatch(ProcessRunner& runner) : runner_(runner) {}
   void watch();
   ProcessRunner& runner_;
   std::atomic<int> count_ = 0;
   std::atomic<bool> ended_ = false;
+  std::mutex mutex_;
+  std::function<void()> farewell_;  // guarded by mutex_; none: the run is stopped
   int signal_fd_ = -1;
   int end_fd_ = -1;
   std::thread thread_;
