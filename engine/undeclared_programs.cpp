@@ -6,6 +6,9 @@
 #include <array>
 #include <iterator>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -72,8 +75,12 @@ class Programs {
     return !is_output(node, name) && !is_input(node, path_in_workspace(node, name));
   }
 
+  // A thousand scripts start the same few programs.
   [[nodiscard]] std::string find(const Node& node, const std::string& name) {
-    return find_executable(tree_, name, path_, tree_.absolute(node.dir));
+    if (name.contains('/')) return find_executable(tree_, name, path_, tree_.absolute(node.dir));
+    const auto [known, added] = found_.try_emplace(name + '\0' + path_);
+    if (added) known->second = find_executable(tree_, name, path_, "");
+    return known->second;
   }
 
   // "" for one that leads out of it.
@@ -83,13 +90,15 @@ class Programs {
   }
 
   // Made by a node, and so counted or not by what depends on it.
-  bool is_output(const Node& node, const std::string& name) const {
+  bool is_output(const Node& node, const std::string& name) {
     if (!name.contains('/') || name.starts_with('/')) return false;
+    if (outputs_.empty())
+      for (const Node& other : planned_.graph.nodes())
+        for (const OutputSpec& output : other.outputs) outputs_.insert(output.path);
     const std::string path = path_in_workspace(node, name);
-    return std::ranges::any_of(planned_.graph.nodes(), [&](const Node& other) {
-      return std::ranges::any_of(other.outputs,
-                                 [&](const OutputSpec& output) { return is_at_or_below(path, output.path); });
-    });
+    for (std::string_view at = path; !at.empty(); at = parent_path(at))
+      if (outputs_.contains(at)) return true;
+    return false;
   }
 
   bool is_input(const Node& node, const std::string& path) {
@@ -106,7 +115,9 @@ class Programs {
   SourceTree& tree_;
   const PlannedPipeline& planned_;
   Findings& findings_;
-  std::string path_;  // of the node that is looked at
+  std::string path_;                                    // of the node that is looked at
+  std::unordered_map<std::string, std::string> found_;  // by name and PATH
+  std::unordered_set<std::string_view> outputs_;        // of all nodes; into the graph
 };
 
 }  // namespace

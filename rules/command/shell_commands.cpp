@@ -6,15 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
 namespace trilock {
 namespace {
-
-constexpr int deepest = 100;
-constexpr std::size_t longest_expression = 4096;  // of arithmetic; so that a text of `((` costs no square of its length
 
 // A command may begin right after these.
 constexpr std::array<std::string_view, 11> openers = {"!",    "coproc", "do",    "elif",  "else", "if",
@@ -26,27 +24,14 @@ bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
   return std::ranges::find(words, word) != words.end();
 }
 
-bool is_name_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-}
-
-bool ends_word(char c) {
-  return std::string_view(" \t\n;&|<>()").find(c) != std::string_view::npos;
-}
-
-class Reader {
+class Reader final : public ShellWords {
  public:
-  Reader(std::string_view text, int depth, ShellScript& script) : text_(text), depth_(depth), script_(script) {}
+  Reader(std::string_view text, int depth, ShellScript& script) : ShellWords(text, depth), script_(script) {}
 
   void read() { read_list('\0'); }
 
  private:
   enum class Case : std::uint8_t { subject, in, pattern, body };
-  struct Word {
-    ShellWord shell;
-    bool quoted = false;
-    bool empty = true;  // nothing was there
-  };
   // Where a list is: the command that is being read, and what it is nested in.
   struct List {
     ShellCommand command;
@@ -56,24 +41,8 @@ class Reader {
     std::vector<Case> cases;
   };
 
-  [[nodiscard]] bool done() const { return at_ >= text_.size(); }
-  [[nodiscard]] char peek(std::size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-  }
-  bool take(std::string_view expected) {
-    if (!text_.substr(at_).starts_with(expected)) return false;
-    at_ += expected.size();
-    return true;
-  }
-
-  void skip_blanks() {
-    for (;;) {
-      if (peek() == ' ' || peek() == '\t')
-        ++at_;
-      else if (!take("\\\n"))
-        return;
-    }
-  }
+  void read_substitution() override { read_list(')'); }
+  void read_script(std::string_view text, int depth) override { Reader(text, depth, script_).read(); }
 
   // Up to `end`, which is taken: of a substitution its `)`. `\0`: to the end of the text.
   void read_list(char end) {
@@ -301,174 +270,12 @@ class Reader {
   static bool is_assignment(const Word& word) {
     const std::string_view text = word.shell.text;
     std::size_t end = 0;
-    while (end < text.size() && is_name_character(text[end])) ++end;
+    while (end < text.size() && is_shell_name_character(text[end])) ++end;
     if (end == 0 || std::isdigit(static_cast<unsigned char>(text.front())) != 0) return false;
     if (end < text.size() && text[end] == '[') end = std::min(text.find(']', end), text.size() - 1) + 1;
     return text.substr(end).starts_with('=') || text.substr(end).starts_with("+=");
   }
 
-  // --- words ---
-
-  Word read_word() {
-    Word word;
-    while (!done()) {
-      const char c = peek();
-      if ((c == '<' || c == '>') && peek(1) == '(' && word.empty) {
-        at_ += 2;
-        read_nested(word);
-      } else if (ends_word(c)) {
-        break;
-      } else if (c == '\\') {
-        at_ += 2;
-        if (at_ > text_.size()) at_ = text_.size();
-        if (text_[at_ - 1] != '\n') add(word, text_.substr(at_ - 1, 1));
-        word.quoted = true;
-      } else if (c == '\'') {
-        ++at_;
-        add_quoted(word, text_.find('\'', at_));
-      } else if (c == '"') {
-        ++at_;
-        read_double_quoted(word);
-      } else if (c == '`') {
-        read_backquoted(word);
-      } else if (c == '$') {
-        read_dollar(word);
-      } else {
-        // A pattern or a home directory becomes something else.
-        if (c == '*' || c == '?' || (c == '~' && word.empty)) word.shell.plain = false;
-        add(word, text_.substr(at_, 1));
-        ++at_;
-      }
-      word.empty = false;
-    }
-    return word;
-  }
-
-  static void add(Word& word, std::string_view text) { word.shell.text += text; }
-
-  void add_quoted(Word& word, std::size_t end) {
-    end = std::min(end, text_.size());
-    add(word, text_.substr(at_, end - at_));
-    at_ = std::min(end + 1, text_.size());
-    word.quoted = true;
-  }
-
-  void read_double_quoted(Word& word) {
-    word.quoted = true;
-    while (!done() && peek() != '"') {
-      if (peek() == '\\' && std::string_view("$`\"\\\n").find(peek(1)) != std::string_view::npos) {
-        if (peek(1) != '\n') add(word, text_.substr(at_ + 1, 1));
-        at_ = std::min(at_ + 2, text_.size());
-      } else if (peek() == '`') {
-        read_backquoted(word);
-      } else if (peek() == '$' && peek(1) != '\'' && peek(1) != '"') {
-        read_dollar(word);
-      } else {
-        add(word, text_.substr(at_, 1));
-        ++at_;
-      }
-    }
-    if (!done()) ++at_;
-  }
-
-  void read_backquoted(Word& word) {
-    word.shell.plain = false;
-    ++at_;
-    std::string inner;
-    for (; !done() && peek() != '`'; ++at_) {
-      if (peek() == '\\' && std::string_view("`\\$").find(peek(1)) != std::string_view::npos) ++at_;
-      if (!done()) inner += peek();
-    }
-    if (!done()) ++at_;
-    if (depth_ < deepest) Reader(inner, depth_ + 1, script_).read();
-  }
-
-  void read_dollar(Word& word) {
-    ++at_;
-    if (peek() == '\'') {
-      ++at_;
-      std::size_t end = at_;
-      while (end < text_.size() && text_[end] != '\'') end += text_[end] == '\\' ? 2 : 1;
-      return add_quoted(word, end);
-    }
-    if (take("\"")) return read_double_quoted(word);
-    if (peek() == '(') {
-      word.shell.plain = false;
-      if (peek(1) == '(' && skip_arithmetic(2)) return;
-      ++at_;
-      return read_nested(word);
-    }
-    if (peek() == '{') return skip_braces(word);
-    if (!is_name_character(peek()) && std::string_view("@*#?-$!").find(peek()) == std::string_view::npos)
-      return add(word, "$");
-    word.shell.plain = false;
-    if (is_name_character(peek()))
-      while (!done() && is_name_character(peek())) ++at_;
-    else
-      ++at_;
-  }
-
-  // The commands of a substitution, whose opening is read.
-  void read_nested(Word& word) {
-    word.shell.plain = false;
-    if (depth_ == deepest) {
-      at_ = text_.size();
-      return;
-    }
-    ++depth_;
-    read_list(')');
-    --depth_;
-  }
-
-  // False, and nothing is read, when it does not end as an expression does: then it is a subshell in a subshell.
-  bool skip_arithmetic(std::size_t opening) {
-    std::size_t open = 2;
-    const std::size_t last = std::min(text_.size(), at_ + longest_expression);
-    for (std::size_t end = at_ + opening; end < last; ++end) {
-      if (text_[end] == '(') ++open;
-      if (text_[end] != ')') continue;
-      if (--open == 1 && text_.substr(end, 2) != "))") return false;
-      if (open > 1) continue;
-      at_ = end + 2;
-      return true;
-    }
-    return false;
-  }
-
-  void skip_braces(Word& word) {
-    word.shell.plain = false;
-    if (depth_ == deepest) {
-      at_ = text_.size();
-      return;
-    }
-    ++depth_;
-    ++at_;
-    Word inner;  // what is read in it for its substitutions
-    while (!done() && peek() != '}') {
-      const char c = peek();
-      if (c == '\\') {
-        at_ = std::min(at_ + 2, text_.size());
-      } else if (c == '\'') {
-        ++at_;
-        add_quoted(inner, text_.find('\'', at_));
-      } else if (c == '"') {
-        ++at_;
-        read_double_quoted(inner);
-      } else if (c == '`') {
-        read_backquoted(inner);
-      } else if (c == '$') {
-        read_dollar(inner);
-      } else {
-        ++at_;
-      }
-    }
-    if (!done()) ++at_;
-    --depth_;
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-  int depth_;
   ShellScript& script_;
   std::vector<std::pair<std::string, bool>> here_documents_;  // announced and not read yet: how they end, and `<<-`
 };

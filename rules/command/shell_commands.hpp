@@ -2,18 +2,15 @@
 // POSIX.1-2024, Shell Command Language (XCU 2), and what bash adds to it. Thread rule: pure functions.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace trilock {
+#include "rules/command/shell_words.hpp"
 
-struct ShellWord {
-  std::string text;   // without its quotes
-  bool plain = true;  // false: what it becomes is known only when it is expanded
-  friend bool operator==(const ShellWord&, const ShellWord&) = default;
-};
+namespace trilock {
 
 using ShellCommand = std::vector<ShellWord>;  // a simple command, its assignments first; without redirections
 
