@@ -77,12 +77,13 @@ needs = ["command.use[form=long]"]
 TOML
 echo a >service/a.txt
 echo b >service/b.txt
+echo c >service/c.txt
 echo one >service/src/one.txt
 echo two >service/src/deep/two.txt
 echo 1.0 >service/VERSION
 printf '#!/bin/sh\n' >service/tool.sh
 chmod +x service/tool.sh
-ln -s ../a.txt service/src/link.txt
+ln -s ../c.txt service/src/link.txt
 printf 'out/\n.trilock/\n*.log\n' >.gitignore
 echo x >other/x.txt
 commit one
@@ -144,6 +145,9 @@ restore
 ln -sf ../b.txt src/link.txt
 affected --since HEAD
 expect_contains 'target of a symlink' 'command.use[form=long] input src/link.txt' "$lines"
+restore
+echo more >>c.txt
+expect_use 'what a symlink leads to' 'behind src/link.txt: content changed'
 restore
 rm src/one.txt && mkdir src/one.txt && echo deep >src/one.txt/in.txt
 expect_use 'a directory in the place of a file' 'input src/one.txt/in.txt: added and 1 more'

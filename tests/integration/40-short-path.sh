@@ -113,11 +113,12 @@ expect_same 'short: on a terminal the same bytes' "$(TERM=xterm TRILOCK_SHORT_PA
 change 'content of an input' 'command.after command.all' eval 'echo c >src/b.txt'
 change 'content of the same size, the time set back' 'command.after command.all' \
   eval 'cp -p src/b.txt ../b; echo d >src/b.txt; touch -r ../b src/b.txt'
-change 'mode of an input' 'command.all command.tree' chmod 600 src/a.txt
+change 'mode of an input, to which a symlink leads too' 'command.all command.link command.tree' chmod 600 src/a.txt
 change 'an input gone' 'command.after command.all' rm src/b.txt
 change 'a new file that a glob selects' 'command.after command.all' eval 'echo n >src/n.txt'
 change 'a new file that no glob selects' '' eval 'echo n >src/n.md'
 change 'a symlink with another target' 'command.link' ln -sfn n.txt src/link
+change 'what a symlink leads to' 'command.after command.all command.link' eval 'echo m >src/n.txt'
 change 'a directory replaced by one that looks the same' '' eval 'cp -a src src2; rm -rf src; mv src2 src'
 change 'touched' '' touch src/a.txt
 change 'the pipeline, a comment' '' eval 'echo "# more" >>trilock.toml'

@@ -338,21 +338,25 @@ touch "$work/quiet"
     [ -e out ] || mv -T "$work/aside2" out 2>/dev/null
     rm -rf "$work/aside" "$work/aside2"
     swaps=$((swaps + 2))
+    echo "$swaps" >"$work/swaps"
   done
-  echo "$swaps" >"$work/swaps"
 ) &
 swapper=$!
-end=$((SECONDS + 12)) turn=0
-while [ $SECONDS -lt $end ]; do
+turn=0 swaps=0
+while [ "${swaps:-0}" -lt 300 ] && [ $turn -lt 1000 ]; do
   turn=$((turn + 1))
   NAME=$turn timeout 60 "$TRILOCK" run -k >/dev/null 2>&1
   NAME=$turn timeout 60 "$TRILOCK" clean >/dev/null 2>&1
   NAME=$turn timeout 60 "$TRILOCK" run -k --force >/dev/null 2>&1
+  swaps=$(cat "$work/swaps" 2>/dev/null)
 done
 touch "$work/stop"
 wait "$swapper"
-swaps=$(cat "$work/swaps")
-if [ "$swaps" -ge 200 ]; then pass "$swaps swaps in $turn turns"; else fail 'enough swaps' "$swaps"; fi
+if [ "${swaps:-0}" -ge 300 ] && [ $turn -ge 20 ]; then
+  pass 'swaps: some hundreds, while trilock works'
+else
+  fail 'swaps: some hundreds, while trilock works' "$swaps swaps in $turn turns"
+fi
 expect_same 'swaps: all that is outside stays as it was' "$before" "$(listing)"
 rm -rf out "$work/aside" "$work/aside2" "$work/quiet"
 NAME=last run_json
