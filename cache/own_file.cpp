@@ -72,7 +72,7 @@ Result<std::string> read_own_file(const std::string& path, std::uint64_t largest
 }
 
 Status write_own_file(const std::string& path, std::string_view bytes) {
-  Result<PendingFile> file = PendingFile::create(path);
+  Result<PendingFile> file = PendingFile::create(Beneath(), path);
   if (!file) return std::unexpected(file.error());
   if (const int error = write_all(file->descriptor(), bytes); error != 0) return file->error(error);
   return file->publish(own_file_mode);
