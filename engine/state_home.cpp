@@ -24,6 +24,8 @@
 namespace trilock {
 namespace {
 
+constexpr std::string_view kept_for_the_user = "displaced";
+constexpr std::array<std::string_view, 5> own_folders = {"tmp", "logs", "terraform", "images", kept_for_the_user};
 constexpr std::uint64_t largest_note = std::uint64_t{64} * 1024;
 
 std::optional<std::string> variable(const Environment& environment, std::string_view name) {
@@ -52,11 +54,11 @@ std::string canonical(std::string path) {
   return (path.empty() || std::string_view(found.data()) == "/" ? "" : found.data()) + missing;
 }
 
-Result<std::string> random_id() {
-  Bytes<16> id;
-  if (::getrandom(id.data.data(), id.data.size(), 0) != static_cast<ssize_t>(id.data.size()))
+Result<StateLink> new_link() {
+  std::array<Bytes<16>, 2> random;
+  if (::getrandom(random.data(), sizeof random, 0) != static_cast<ssize_t>(sizeof random))
     return fail_errno("cannot get random bytes", errno);
-  return id.hex();
+  return StateLink{.id = random[0].hex(), .key = random[1].hex(), .site = StateLink::Site::workspace};
 }
 
 class StateHome {
@@ -86,9 +88,9 @@ class StateHome {
  private:
   // No run was here: a place that is nobody's, since nobody has ever heard of it.
   Result<OpenedState> nowhere(OpenedState opened) const {
-    const Result<std::string> id = random_id();
-    if (!id) return std::unexpected(id.error());
-    opened.place = state_place({.id = *id, .site = StateLink::Site::workspace}, base_, root_);
+    const Result<StateLink> link = new_link();
+    if (!link) return std::unexpected(link.error());
+    opened.place = state_place(*link, base_, root_);
     return opened;
   }
 
@@ -160,14 +162,13 @@ class StateHome {
         if (Status noted = note_workspace(*link); !noted) return std::unexpected(noted.error());
         return link;
       }
-      const Result<std::string> id = random_id();
-      if (!id) return std::unexpected(id.error());
-      const StateLink link{.id = *id, .site = StateLink::Site::workspace};
-      if (Status noted = note_workspace(link); !noted) return std::unexpected(noted.error());
-      if (::symlink(to_text(link).c_str(), file.c_str()) == 0) return link;
+      const Result<StateLink> link = new_link();
+      if (!link) return std::unexpected(link.error());
+      if (Status noted = note_workspace(*link); !noted) return std::unexpected(noted.error());
+      if (::symlink(to_text(*link).c_str(), file.c_str()) == 0) return *link;
       const int error = errno;
       std::string failed;
-      static_cast<void>(remove_tree(base_ + "/" + *id, failed));
+      static_cast<void>(remove_tree(base_ + "/" + link->id, failed));
       if (error != EEXIST) return fail_errno(fmt::format("cannot make `{}`", file), error);
     }
     return fail(ErrorKind::invalid, fmt::format("cannot use `{}`: it is not a link that trilock made", file),
@@ -256,7 +257,22 @@ class StateHome {
     struct stat stat {};
     const bool is_new = ::lstat(place.disposable.c_str(), &stat) != 0;
     if (Status made = make_own_directory(place.disposable); !made) return made;
+    if (Status made = make_own_folders(place); !made) return made;
     if (link.site == StateLink::Site::workspace && is_new) keep_from_git();
+    return {};
+  }
+
+  // What is in them is reached by its path, so they are looked at before anything is; and tools and the Disk make what
+  // is missing with modes of their own.
+  static Status make_own_folders(const StatePlace& place) {
+    for (const std::string_view name : own_folders) {
+      const std::string folder = fmt::format("{}/{}", place.disposable, name);
+      struct stat stat {};
+      const bool exists = ::lstat(folder.c_str(), &stat) == 0;
+      if (!exists && name == kept_for_the_user) continue;
+      if (exists && S_ISDIR(stat.st_mode) && stat.st_uid == ::geteuid() && (stat.st_mode & 0777) == 0700) continue;
+      if (Status own = make_own_directory(folder); !own) return own;
+    }
     return {};
   }
 

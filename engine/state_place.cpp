@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "cache/hash.hpp"
 #include "cache/own_file.hpp"
@@ -48,13 +49,13 @@ std::string state_link_file(const std::string& base, std::string_view root) {
 }
 
 std::string to_text(const StateLink& link) {
-  return link.site == StateLink::Site::apart ? link.id + std::string(apart_suffix) : link.id;
+  return link.id + "." + link.key + std::string(link.site == StateLink::Site::apart ? apart_suffix : "");
 }
 
 std::optional<StateLink> read_state_link(const std::string& file) {
   struct stat stat {};
   if (::lstat(file.c_str(), &stat) != 0 || !S_ISLNK(stat.st_mode) || stat.st_uid != ::geteuid()) return std::nullopt;
-  std::array<char, id_digits + apart_suffix.size() + 1> buffer{};
+  std::array<char, 2 * id_digits + 1 + apart_suffix.size() + 1> buffer{};
   const ssize_t length = ::readlink(file.c_str(), buffer.data(), buffer.size());
   std::string_view text(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
   StateLink link;
@@ -62,9 +63,10 @@ std::optional<StateLink> read_state_link(const std::string& file) {
     link.site = StateLink::Site::apart;
     text.remove_suffix(apart_suffix.size());
   }
-  if (!is_state_id(text)) return std::nullopt;
-  link.id = text;
-  return link;
+  if (text.size() != 2 * id_digits + 1 || text[id_digits] != '.') return std::nullopt;
+  link.id = text.substr(0, id_digits);
+  link.key = text.substr(id_digits + 1);
+  return is_state_id(link.id) && is_state_id(link.key) ? std::optional(std::move(link)) : std::nullopt;
 }
 
 std::string dot_directory(const std::string& root) {
@@ -72,10 +74,14 @@ std::string dot_directory(const std::string& root) {
 }
 
 StatePlace state_place(const StateLink& link, const std::string& base, const std::string& root) {
-  StatePlace place{.id = link.id, .durable = base + "/" + link.id, .disposable = {}};
+  StatePlace place{.id = link.id, .key = link.key, .durable = base + "/" + link.id, .disposable = {}};
   place.disposable = link.site == StateLink::Site::apart ? place.durable + std::string(apart_suffix)
                                                          : dot_directory(root) + "/" + link.id;
   return place;
+}
+
+FastDigest keyed(const FastDigest& environment, const StatePlace& place) {
+  return fast_digest(place.key + std::string(environment.view()));
 }
 
 std::optional<StatePlace> find_state(const std::string& root, const VariableLookup& variable) {

@@ -1,7 +1,7 @@
 // Where the state of a workspace lies, and the two looks that find it: docs/design/0013-state.md. Linked into the front
 // as well; engine/state_home.hpp makes what is found here.
 //
-//   BASE/by-path/HASH     a symlink that is never followed: its text is the id of the workspace whose path has that
+//   BASE/by-path/HASH     a symlink that is never followed: its text is ID.KEY of the workspace whose path has that
 //                         XXH3-128, with `/work` behind it when what can be done without lies apart
 //   BASE/ID/              durable: what must not be lost
 //   BASE/ID/workspace     whose id that is
@@ -22,6 +22,7 @@ namespace trilock {
 
 struct StatePlace {
   std::string id;          // 32 hexadecimal digits, random
+  std::string key;         // the same; in no path, so it is known to nobody who sees paths
   std::string durable;     // absolute, as all paths here
   std::string disposable;  // deleting it costs time
   friend bool operator==(const StatePlace&, const StatePlace&) = default;
@@ -40,6 +41,7 @@ struct StatePlace {
 struct StateLink {
   enum class Site : std::uint8_t { workspace, apart };
   std::string id;
+  std::string key;
   Site site = Site::workspace;
   friend bool operator==(const StateLink&, const StateLink&) = default;
 };
@@ -50,6 +52,10 @@ struct StateLink {
 
 [[nodiscard]] std::string dot_directory(const std::string& root);  // `.trilock`
 [[nodiscard]] StatePlace state_place(const StateLink& link, const std::string& base, const std::string& root);
+
+// What a snapshot holds in the place of `environment` (cache/snapshot.hpp), so that nobody can make one who only knows
+// where it has to lie.
+[[nodiscard]] FastDigest keyed(const FastDigest& environment, const StatePlace& place);
 
 // For the front: where an earlier run kept its state, provided that its directory is there and this user's alone.
 [[nodiscard]] std::optional<StatePlace> find_state(const std::string& root, const VariableLookup& variable);

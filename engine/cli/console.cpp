@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "cache/own_file.hpp"
 #include "cache/thread_start.hpp"
 #include "engine/cli/standard_output.hpp"
 
@@ -27,11 +28,11 @@ ScreenSize screen_size() {
 }
 
 // "" when it could not be written.
-std::string write_log(const ConsoleOptions& options, std::string label, const NodeReport& report) {
+std::string write_log(const std::string& dir, std::string label, const NodeReport& report) {
   std::replace(label.begin(), label.end(), '/', '_');
-  const std::string path = fmt::format("{}/{}.log", options.log_dir, label);
-  if (options.disk == nullptr) return {};
-  return options.disk->write(path, output_text(report, "", Colors::strip), 0600) ? path : std::string();
+  const std::string path = fmt::format("{}/{}.log", dir, label);
+  const bool written = make_own_directory(dir) && write_own_file(path, output_text(report, "", Colors::strip));
+  return written ? path : std::string();
 }
 
 }  // namespace
@@ -99,7 +100,7 @@ std::string Console::failure(NodeId id, const NodeReport& report) const {
                                                 std::count(report.err.begin(), report.err.end(), '\n'));
     std::string log;
     if (options_.live && options_.output != OutputMode::full && lines > most_failure_lines)
-      log = write_log(options_, label, report);
+      log = write_log(options_.log_dir, label, report);
     if (!log.empty())
       text += fmt::format("  | … the last {} of {} lines; all of them are in {}\n", most_failure_lines, lines, log);
     text += output_text(report, "  | ", colors, log.empty() ? SIZE_MAX : most_failure_lines);

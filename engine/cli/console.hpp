@@ -10,7 +10,6 @@
 #include <string>
 #include <thread>
 
-#include "cache/disk.hpp"
 #include "engine/cli/progress.hpp"
 #include "engine/cli/report_text.hpp"
 #include "engine/cli/time_left.hpp"
@@ -25,8 +24,7 @@ struct ConsoleOptions {
   bool color_err = false;
   bool verbose = false;  // a line for unchanged nodes too
   bool dry = false;
-  Disk* disk = nullptr;  // for logs; null: none is written
-  std::string log_dir;   // absolute: where the whole of a long failure goes when a terminal shows only its end
+  std::string log_dir;  // absolute: where the whole of a long failure goes when a terminal shows only its end
 };
 
 class Console final : public EventListener {

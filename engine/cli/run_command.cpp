@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "cache/own_file.hpp"
 #include "cache/thread_start.hpp"
 #include "engine/cli/bare_output.hpp"
 #include "engine/cli/console.hpp"
@@ -66,7 +67,6 @@ std::unique_ptr<EventListener> make_listener(const Invocation& invocation, const
                             .color_err = use_color(environment.all(), ::isatty(STDERR_FILENO) == 1),
                             .verbose = invocation.verbose,
                             .dry = invocation.dry_run,
-                            .disk = &session.workspace->disk(),
                             .log_dir = session.workspace->state_dir() + "/logs"});
 }
 
@@ -182,6 +182,7 @@ void clear(Session& session, RunOptions& options) {
   const std::vector<std::string> said =
       clear_leftovers(*workspace.journal(), workspace.disk(), workspace.state_dir() + "/tmp", options.unfinished);
   for (const std::string& text : said) print_err("warning: {}\n", text);
+  static_cast<void>(make_own_directory(workspace.state_dir() + "/tmp"));  // may have been removed
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   remove_old_state(workspace.disk(), workspace.root(), workspace.place(),
                    std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());

@@ -56,14 +56,14 @@ bool is_same_run(const SnapshotView& snapshot, const ShortRun& run, std::string_
                             [&](std::uint32_t place, const char* word) { return snapshot.is(place, word); });
 }
 
-bool is_same_environment(const SnapshotView& snapshot) {
+bool is_same_environment(const SnapshotView& snapshot, const StatePlace& place) {
   std::vector<std::string_view> names;
-  for (const std::uint32_t place : snapshot.variables()) {
-    const char* const name = snapshot.text(place);
+  for (const std::uint32_t variable_name : snapshot.variables()) {
+    const char* const name = snapshot.text(variable_name);
     if (name == nullptr) return false;
     names.emplace_back(name);
   }
-  return environment_digest(names, variable) == snapshot.header().environment;
+  return keyed(environment_digest(names, variable), place) == snapshot.header().environment;
 }
 
 // That the program is what it was is one of the looks.
@@ -109,7 +109,7 @@ ShortAnswer answer_shortly(const ShortRun& run) {
   const MappedFile file(snapshot_file(state), watched ? MappedFile::Reading::by_page : MappedFile::Reading::all);
   const auto snapshot = SnapshotView::over(file.bytes());
   if (!snapshot || !is_same_run(*snapshot, run, directory.data(), root) || !is_same_program(*snapshot, run.programs) ||
-      !is_same_environment(*snapshot))
+      !is_same_environment(*snapshot, *place))
     return {};
   auto differing = find_differing(*snapshot, file, watched ? state : std::string());
   if (!differing) return {};

@@ -72,7 +72,7 @@ SnapshotRun run_of(const Invocation& invocation, Workspace& workspace, std::stri
   ::uname(&machine);
   return {.words = plain_words(invocation),
           .variables = std::move(asked),
-          .environment = environment,
+          .environment = keyed(environment, workspace.place()),
           .user = ::geteuid(),
           .group = ::getegid(),
           .root = workspace.root(),

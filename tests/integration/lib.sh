@@ -124,9 +124,9 @@ state_dir() { # directory (default: the current one)
   path=$(realpath "${1:-.}")
   for note in "$base"/*/workspace; do
     [ "$(tail -n +3 "$note" 2>/dev/null)" = "$path" ] || continue
-    text=$(find "$base/by-path" -lname "$(basename "$(dirname "$note")")*" -printf '%l')
-    case $text in
-      */work) echo "$base/$text" ;;
+    text=$(basename "$(dirname "$note")")
+    case $(find "$base/by-path" -lname "$text.*" -printf '%l') in
+      */work) echo "$base/$text/work" ;;
       *) echo "$path/.trilock/$text" ;;
     esac
     return

@@ -111,9 +111,9 @@ void Build::forget_state() {
 }
 
 std::unique_ptr<Workspace> Build::open() {
-  return std::make_unique<Workspace>(root_,
-                                     StatePlace{.id = "", .durable = "/state", .disposable = root_ + "/.trilock"},
-                                     Environment(environment), disk_, *db_, *runner_);
+  return std::make_unique<Workspace>(
+      root_, StatePlace{.id = "", .key = "", .durable = "/state", .disposable = root_ + "/.trilock"},
+      Environment(environment), disk_, *db_, *runner_);
 }
 
 bool Build::plan(Workspace& workspace, PlannedPipeline& planned) {

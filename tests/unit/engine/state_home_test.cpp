@@ -76,6 +76,8 @@ TEST_CASE("state: a first run makes it, later ones find it, the front as well") 
   Scene scene;
   const StatePlace place = scene.made();
   CHECK(place.id.size() == 32);
+  CHECK(place.key.size() == 32);
+  CHECK(place.key != place.id);
   CHECK(place.durable == scene.home + "/.local/state/trilock/" + place.id);
   CHECK(place.disposable == scene.root + "/.trilock/" + place.id);
   CHECK(content(scene.root + "/.trilock/.gitignore") == "*\n");
@@ -98,7 +100,7 @@ TEST_CASE("state: a copied or moved workspace starts anew, and one that stands w
   const auto copy = scene.open_in(scene.folder / "copy");
   REQUIRE(copy);
   CHECK(copy->place.id != place.id);
-  CHECK(std::filesystem::is_empty(copy->place.disposable));
+  CHECK_FALSE(exists(copy->place.disposable + "/state.db"));
   CHECK_FALSE(scene.front(scene.folder / "other"));
 }
 
@@ -145,10 +147,11 @@ TEST_CASE("state: a base that a repository could ship is refused, by the front t
   CHECK(scene.message() == said);
   // Forged as one who knows how would have it.
   const std::string id(32, 'a');
+  const std::string link = id + "." + id;
   scene.variables["TRILOCK_STATE_DIR"] = scene.root + "/state";
   std::filesystem::create_directories(scene.root + "/state/by-path");
   std::filesystem::create_directories(scene.root + "/.trilock/" + id);
-  std::filesystem::create_symlink(id, state_link_file(scene.root + "/state", scene.root));
+  std::filesystem::create_symlink(link, state_link_file(scene.root + "/state", scene.root));
   CHECK_FALSE(scene.front(scene.root));
   // A workspace that is the user's home holds all that is theirs.
   scene.variables.erase("TRILOCK_STATE_DIR");
@@ -164,8 +167,10 @@ TEST_CASE("state: a link that trilock did not make is said, not followed") {
     std::filesystem::create_symlink(text, scene.link());
   };
   std::string other = "../../../../../../etc";
-  for (const std::string& text : {other, place.id + "/", place.id + "/../x", place.id + "x", place.id.substr(1),
-                                  std::string(32, 'A'), std::string(300, 'a')}) {
+  const std::string right = place.id + "." + place.key;
+  for (const std::string& text :
+       {other, right + "/", right + "/../x", right + "x", right.substr(1), place.id, place.id + "/" + place.key,
+        place.id + "." + std::string(32, 'A'), std::string(300, 'a')}) {
     CAPTURE(text);
     replace(text);
     CHECK(scene.message() == "cannot use `" + scene.link() + "`: it is not a link that trilock made");
@@ -179,11 +184,11 @@ TEST_CASE("state: a link that trilock did not make is said, not followed") {
   std::filesystem::remove(scene.link());
   // Of another workspace, as the note beside it says.
   const auto copy = scene.open_in(scene.folder / "home");
-  replace(copy->place.id);
+  replace(copy->place.id + "." + copy->place.key);
   CHECK(scene.message() == "`" + copy->place.durable + "/workspace` says that this state is another workspace's");
   CHECK(scene.open(StateAccess::look)->place.id != copy->place.id);
   // What lies behind it may be lost.
-  replace(place.id);
+  replace(right);
   std::filesystem::remove_all(place.durable);
   CHECK(scene.made() == place);
   CHECK(exists(place.durable + "/workspace"));
@@ -204,7 +209,7 @@ TEST_CASE("state: a base of another user is refused, and one that is no director
   std::filesystem::create_directory(scene.folder / "foreign/by-path");
   std::filesystem::create_directories(scene.root + "/.trilock/" + id);
   const std::string link = state_link_file(scene.folder / "foreign", scene.root);
-  std::filesystem::create_symlink(id, link);
+  std::filesystem::create_symlink(id + "." + id, link);
   REQUIRE(::lchown(link.c_str(), 1, 1) == 0);
   CHECK_FALSE(scene.front(scene.root));
 }
