@@ -1,4 +1,4 @@
--- The tables of .trilock/state.db: an index of one workspace that can be deleted at the cost of time. This file is
+-- The tables of .trilock/ID/state.db: an index of one workspace that can be deleted at the cost of time. This file is
 -- compiled in and run once, in one transaction, when the database is made; cache/state_tables.cpp holds the queries.
 --
 -- A change here raises user_version, and with it schema_version in cache/state_tables.hpp, where the step from the

@@ -1,5 +1,5 @@
-// `.trilock/state.db`: the index of one workspace. Deleting it costs time, never correctness. The only user of SQLite;
-// the tables are documented in cache/schema.sql, which is compiled in.
+// `.trilock/ID/state.db`: the index of one workspace. Deleting it costs time, never correctness. The only user of
+// SQLite; the tables are documented in cache/schema.sql, which is compiled in.
 //
 // Thread rule: all functions may be called from any thread at once. `record_*` only queue; one background thread,
 // started by the first of them, writes batches in one transaction each; where it is refused, `flush` writes. Reads see

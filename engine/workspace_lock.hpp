@@ -1,6 +1,6 @@
-// One run at a time owns a workspace: `.trilock/lock`, held by flock, and one watcher at a time watches it:
-// `.trilock/watch.lock`. The kernel gives a lock back when the process ends, however it ends. The file says who holds
-// it, for those who wait.
+// One run at a time owns a workspace: `.trilock/ID/lock`, held by flock, and one watcher at a time watches it:
+// `.trilock/ID/watch.lock`. The kernel gives a lock back when the process ends, however it ends. The file says who
+// holds it, for those who wait.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// What `trilock run` and a watcher say to each other over `.trilock/watch.sock`: one packet each way (SOCK_SEQPACKET),
-// in the byte order of the machine that both are on. The watcher is asked about looks alone: that the run is the same
-// run, with the same words and variables, the front sees itself in the snapshot that it has before it.
+// What `trilock run` and a watcher say to each other over `.trilock/ID/watch.sock`: one packet each way
+// (SOCK_SEQPACKET), in the byte order of the machine that both are on. The watcher is asked about looks alone: that the
+// run is the same run, with the same words and variables, the front sees itself in the snapshot that it has before it.
 //   question  its number and that of the form, SnapshotIdentity, WatchView
 //   answer    likewise, identity.sum, the verdict, how many looks follow; u32 each, ascending
 // Bytes may come from anybody: what is not exactly one of these is none.

@@ -5,7 +5,7 @@
 
 namespace trilock {
 
-// `.trilock/watch.sock`.
+// `.trilock/ID/watch.sock`.
 [[nodiscard]] std::string watch_socket(const std::string& state_directory);
 
 // connect() or bind() of a socket to a path of any length: one that does not fit into an address (107 bytes) is reached
