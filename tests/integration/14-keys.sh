@@ -77,7 +77,7 @@ UNDECLARED=2 expect_nothing 'an undeclared variable'
 
 # --- inputs ---
 echo ONE >src/a
-expect_change 'content' command.args 'input src/a'
+expect_change 'content' command.args 'input src/a, behind src/link'
 touch -d '2001-01-01' stamp
 for i in 1 2 3 4 5; do
   # The same size, the same modification time, in the tick of the last run: only the ctime tells.
@@ -95,7 +95,7 @@ run_json
 mv src/b src/c
 expect_change 'an input renamed' command.args 'input src/c, input src/b'
 ln -sfn c src/link
-expect_change 'the target of a symlink' command.args 'input src/link'
+expect_change 'the target of a symlink' command.args 'input src/link, behind src/link'
 trilock why command.args
 printf 'x' >"src/$(printf 'n\303\274l\377\n.txt')"
 expect_equal 'a name that is no UTF-8, with a line end: why' 1 "$(trilock why --json command.args; jq '.changes | length' "$work/out")"
