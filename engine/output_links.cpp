@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "cache/glob.hpp"
 #include "cache/links.hpp"
 #include "cache/output_check.hpp"
 
@@ -46,13 +47,15 @@ void follow_output_links(std::span<Node> nodes, SourceTree& tree) {
   Directories directories(tree);
   std::string last;
   bool last_is_real = true;  // at first the workspace
-  const auto follow = [&](OutputSpec& output) {
-    const std::string_view directory = parent_path(output.path);
+  const auto is_real = [&](std::string_view directory) {
     if (directory != last) {
       last = directory;
       last_is_real = directories.real(last) == last;
     }
-    if (last_is_real) return;
+    return last_is_real;
+  };
+  const auto follow = [&](OutputSpec& output) {
+    if (is_real(parent_path(output.path))) return;
     const std::string& real = directories.real(last);
     const std::string_view name = std::string_view(output.path).substr(last.size() + 1);
     output.real = real.empty() ? std::string(name) : real + "/" + std::string(name);
@@ -61,6 +64,11 @@ void follow_output_links(std::span<Node> nodes, SourceTree& tree) {
     for (OutputSpec& output : node.outputs) follow(output);
     for (OutputSpec& depfile : node.depfiles) follow(depfile);
   }
+  // Only for the tree to know: what a node writes by one name others may read by another.
+  for (const Node& node : nodes)
+    for (const InputPattern& input : node.inputs)
+      static_cast<void>(
+          is_real(is_literal_pattern(input.pattern) ? parent_path(input.pattern) : literal_prefix(input.pattern)));
 }
 
 }  // namespace trilock

@@ -62,3 +62,21 @@ TEST_CASE("output links: a directory is looked at once, and its stat decides not
   }) == SourceTree::Account::settled);
   CHECK(looks == Paths{"/w/link"});
 }
+
+TEST_CASE("output links: an input that is read by another name is looked at anew once its output was written") {
+  Scene scene;
+  scene.disk.put_symlink("/w/link", "real");
+  scene.disk.put("/w/real/f", "one");
+  std::vector<Node> nodes(1);
+  SUBCASE("a file") {
+    nodes[0].inputs = {{.pattern = "link/f", .exclude = false, .place = {}}};
+  }
+  SUBCASE("a pattern") {
+    nodes[0].inputs = {{.pattern = "link/*", .exclude = false, .place = {}}};
+  }
+  follow_output_links(nodes, scene.tree);
+  REQUIRE(scene.tree.stat("link/f")->size == 3);
+  scene.disk.put("/w/real/f", "longer");
+  scene.tree.forget("real/f");
+  CHECK(scene.tree.stat("link/f")->size == 6);
+}
