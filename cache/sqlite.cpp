@@ -5,8 +5,6 @@
 namespace trilock {
 namespace {
 
-constexpr int busy_again_ms = 100;
-
 std::unexpected<Error> failure(sqlite3* handle, int code) {
   const char* message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   // "disk I/O error" and "unable to open database file" hide what the operating system said.
@@ -25,10 +23,6 @@ std::unexpected<Error> failure(sqlite3* handle, int code) {
       if (error.error().kind != ErrorKind::no_space) error.error().kind = ErrorKind::io;
       return error;
     }
-    case SQLITE_BUSY:
-      // Who has held the lock for so long, or a system that gives none, will not be waited for as long again.
-      if (handle != nullptr) sqlite3_busy_timeout(handle, busy_again_ms);
-      return fail(ErrorKind::io, message);
     default:
       return fail(ErrorKind::io, message);
   }

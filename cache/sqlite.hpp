@@ -54,7 +54,7 @@ class Statement {
 class Database {
  public:
   // Makes the file when it does not exist, and follows no symlink. Statements wait up to `busy_ms` for a lock that
-  // another process holds; once one has waited in vain, the others wait no more than a moment.
+  // another process holds.
   static Result<Database> open(const std::string& path, int busy_ms);
 
   Status execute(const char* sql);  // one or more statements without parameters; rows are dropped

@@ -32,6 +32,10 @@ constexpr std::chrono::milliseconds batch_delay{1000};
 constexpr std::chrono::milliseconds first_batch_delay = batch_delay / 16;
 constexpr std::string_view in_memory = ":memory:";
 constexpr std::array<std::string_view, 4> sqlite_suffixes = {"", "-wal", "-shm", "-journal"};
+// Of one statement, in vain. Nothing takes as long but the wait for another process.
+constexpr std::chrono::seconds longest_wait{2};
+
+using Clock = std::chrono::steady_clock;
 
 Error in_context(std::string_view path, const Error& error) {
   return {error.kind, fmt::format("state database `{}`: {}", path, error.message), error.help};
@@ -46,6 +50,7 @@ struct StateDb::Impl {
   Status open_existing();
   Status take_own_files() const;
   Status set_aside(std::string_view reason);
+  void consider_giving_up(const Error& why, Clock::time_point began);
   template <class Rows, class Query>
   Result<Rows> read(Query query);
   template <class Write>
@@ -61,6 +66,7 @@ struct StateDb::Impl {
 
   std::mutex tables_lock;
   std::unique_ptr<StateTables> tables;  // null while there is no file
+  std::optional<Error> given_up;
   std::string warning;
 
   std::mutex queue_lock;
@@ -131,12 +137,20 @@ Status StateDb::Impl::set_aside(std::string_view reason) {
   return {};
 }
 
+// What failed after seconds has waited for a lock, and SQLite would wait as long in each of the statements to come.
+void StateDb::Impl::consider_giving_up(const Error& why, Clock::time_point began) {
+  if (why.kind == ErrorKind::io && Clock::now() - began >= longest_wait) given_up = why;
+}
+
 template <class Rows, class Query>
 Result<Rows> StateDb::Impl::read(Query query) {
   const std::lock_guard lock(tables_lock);
   if (!tables) return Rows{};
+  if (given_up) return std::unexpected(in_context(path, *given_up));
+  const auto began = Clock::now();
   Result<Rows> rows = query(*tables);
   if (rows) return rows;
+  consider_giving_up(rows.error(), began);
   if (rows.error().kind != ErrorKind::corrupt) return std::unexpected(in_context(path, rows.error()));
   const Status status = set_aside(rows.error().message);
   if (!status) return std::unexpected(status.error());
@@ -148,9 +162,12 @@ template <class Write>
 Status StateDb::Impl::write(Write write) {
   const std::lock_guard lock(tables_lock);
   for (bool again = false;; again = true) {
+    if (given_up) return std::unexpected(in_context(path, *given_up));
+    const auto began = Clock::now();
     Status status = open_tables();
     if (status) status = write(*tables);
     if (status) return {};
+    consider_giving_up(status.error(), began);
     if (again || status.error().kind != ErrorKind::corrupt) return std::unexpected(in_context(path, status.error()));
     if (Status aside = set_aside(status.error().message); !aside) return aside;
   }

@@ -33,7 +33,7 @@ cstddef byte max_align_t =offsetof
 cstdio FILE fclose ferror fflush fgets fopen fprintf fputc fputs fread fwrite perror printf puts remove rename snprintf sscanf
 cstdio =stderr =stdin =stdout =EOF ::fdopen ::fileno ::rename ::renameat
 stdio.h =stderr =stdin =stdout ::fdopen ::fileno ::rename ::renameat
-cstdlib abort atexit atof atoi atol exit free getenv malloc strtod strtol strtoul strtoull system
+cstdlib _Exit abort atexit atof atoi atol exit free getenv malloc strtod strtol strtoul strtoull system
 cstdlib ::clearenv ::mkdtemp ::mkstemp ::mkostemp ::realpath ::setenv ::unsetenv
 stdlib.h ::clearenv ::mkdtemp ::mkstemp ::mkostemp ::realpath ::setenv ::unsetenv
 cstring memchr memcmp memcpy memmove memset strchr strcmp strerror strlen strncmp strrchr ::strsignal
@@ -42,7 +42,7 @@ ctime =timespec ::clock_gettime ::gmtime_r ::localtime_r ::nanosleep ::strptime 
 time.h =timespec ::clock_gettime ::gmtime_r ::localtime_r ::nanosleep ::strptime ::timegm
 sys/stat.h =timespec
 deque deque
-exception current_exception exception exception_ptr rethrow_exception terminate uncaught_exceptions
+exception current_exception exception exception_ptr rethrow_exception set_terminate terminate uncaught_exceptions
 expected expected unexpected
 filesystem filesystem filesystem::*
 fstream fstream ifstream ofstream ios::*
@@ -57,7 +57,7 @@ iterator back_inserter distance istream_iterator istreambuf_iterator make_move_i
 limits numeric_limits
 list list
 map map multimap
-new launder
+new bad_alloc launder set_new_handler
 memory addressof allocator default_delete enable_shared_from_this make_shared make_unique shared_ptr unique_ptr weak_ptr
 mutex call_once lock_guard mutex once_flag recursive_mutex scoped_lock unique_lock
 numeric accumulate gcd iota midpoint reduce

@@ -3,7 +3,8 @@
 //
 //   fault_tracer [OPTION]... PROGRAM ARG...
 //     --nth N        the call that is hit, counted from 1; 0 (the default) hits none and counts
-//     --how HOW      `once`: that call fails; `from`: it and every later one of its kind; `kill`: KILL before it
+//     --how HOW      `once`: that call fails; `from`: it and every later one of its kind (of locks
+//                    only with `--kind lock`); `kill`: KILL before it
 //     --kind KIND    only calls of that kind count (the names below); all kinds without it
 //     --limit S      seconds that the program may take (default 10)
 //     --report FILE  one line: `hit N CALL`, `ended, N calls`, `hang N CALL`
@@ -13,9 +14,10 @@
 // it.
 //
 // What counts are the calls of the program itself: all its threads, what it becomes by exec in its own process, and its
-// children until they have become other programs. Not what the loader does before a program begins: no program has a
-// say there. The kernel stops a thread at the calls of the table alone (SECCOMP_RET_TRACE), so a run is nearly as fast
-// as without it. x86-64 only, like the breakpoint by which the beginning of a program is seen.
+// children until they have become other programs. Not what the loader and the C library do before a program begins: no
+// program has a say there. The first call that trilock makes itself is fcntl (engine/cli/own_process.cpp). The kernel
+// stops a thread at the calls of the table alone (SECCOMP_RET_TRACE), so a run is nearly as fast as without it. x86-64
+// only, like the breakpoint by which the beginning of a program is seen.
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -294,6 +296,7 @@ class Tracer {
     Thread& thread = threads_[pid];
     thread.counts = false;
     if (pid == root_) {
+      begun_ = false;
       const std::string path = "/proc/" + std::to_string(pid) + "/auxv";
       const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
       std::array<Elf64_auxv_t, 64> entries{};
@@ -327,7 +330,9 @@ class Tracer {
     unsigned long index = 0;
     ::ptrace(PTRACE_GETEVENTMSG, pid, nullptr, &index);
     const Call& call = calls[std::min<std::size_t>(index, std::size(calls) - 1)];
-    if (!threads_[pid].counts || (!options_.kind.empty() && options_.kind != call.kind)) return resume(pid, 0);
+    if (call.number == SYS_fcntl && threads_[pid].counts) begun_ = true;
+    if (!begun_ || !threads_[pid].counts || (!options_.kind.empty() && options_.kind != call.kind))
+      return resume(pid, 0);
     ++count_;
     const bool is_nth = count_ == options_.nth;
     if (is_nth) hit_ = &call;
@@ -335,7 +340,9 @@ class Tracer {
       ::kill(root_, SIGKILL);
       return resume(pid, 0);
     }
-    const bool is_later = options_.how == How::from && hit_ != nullptr && call.kind == hit_->kind;
+    // What is interrupted is not interrupted for ever. And where no lock is to be had SQLite tries for ten seconds.
+    const bool lasts = call.error != EINTR && (call.kind != "lock" || !options_.kind.empty());
+    const bool is_later = options_.how == How::from && hit_ != nullptr && call.kind == hit_->kind && lasts;
     if (is_nth || is_later) {
       user_regs_struct registers{};
       ::ptrace(PTRACE_GETREGS, pid, nullptr, &registers);
@@ -365,6 +372,7 @@ class Tracer {
   std::unordered_map<pid_t, Thread> threads_;
   std::uint64_t count_ = 0;
   const Call* hit_ = nullptr;
+  bool begun_ = false;
   bool hang_ = false;
   bool root_ended_ = false;
   int exit_code_ = 125;
