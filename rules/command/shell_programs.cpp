@@ -13,7 +13,7 @@
 namespace trilock {
 namespace {
 
-constexpr int deepest = 20;  // scripts in scripts
+constexpr int deepest = 20;  // commands of commands, scripts in scripts
 
 // Of POSIX and bash.
 constexpr auto builtins = std::to_array<std::string_view>(
@@ -75,7 +75,7 @@ class Finder {
 
   void command(std::span<const ShellWord> words, int depth) {
     while (!words.empty() && is_assignment(words.front().text)) words = words.subspan(1);
-    if (words.empty() || !words.front().plain || words.front().text.empty()) return;
+    if (depth > deepest || words.empty() || !words.front().plain || words.front().text.empty()) return;
     const std::string& name = words.front().text;
     const std::string_view base = base_of(name);
     found_.push_back(name);
@@ -91,14 +91,14 @@ class Finder {
     if (base == "command" && !words.empty() && (words.front().text == "-v" || words.front().text == "-V")) return;
     words = behind_options(words, wrapper->with_value);
     while (base == "env" && !words.empty() && is_assignment(words.front().text)) words = words.subspan(1);
-    command(words.subspan(std::min(wrapper->operands, words.size())), depth);
+    command(words.subspan(std::min(wrapper->operands, words.size())), depth + 1);
   }
 
-  [[nodiscard]] std::vector<std::string> take() {
+  [[nodiscard]] std::vector<std::string> programs() const {
     std::vector<std::string> names;
-    for (std::string& name : found_)
-      if (!contains(builtins, name) && !functions_.contains(name) && std::ranges::find(names, name) == names.end())
-        names.push_back(std::move(name));
+    std::set<std::string_view> seen;
+    for (const std::string& name : found_)
+      if (!contains(builtins, name) && !functions_.contains(name) && seen.insert(name).second) names.push_back(name);
     return names;
   }
 
@@ -132,12 +132,14 @@ class Finder {
     if (from_argument && !words.empty() && words.front().plain) script(words.front().text, depth + 1);
   }
 
-  // Each `-exec COMMAND ;`.
+  // Each `-exec COMMAND ;` and `-exec COMMAND +`.
   void find(std::span<const ShellWord> words, int depth) {
-    for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-      const std::string& word = words[i].text;
-      if (word == "-exec" || word == "-execdir" || word == "-ok" || word == "-okdir")
-        command(words.subspan(i + 1), depth);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const std::string_view word = words[i].text;
+      if (word != "-exec" && word != "-execdir" && word != "-ok" && word != "-okdir") continue;
+      const std::size_t begin = std::min(++i, words.size());
+      while (i < words.size() && words[i].text != ";" && words[i].text != "+") ++i;
+      command(words.subspan(begin, i - begin), depth + 1);
     }
   }
 
@@ -150,7 +152,7 @@ class Finder {
 std::vector<std::string> programs_of_script(std::string_view script) {
   Finder finder;
   finder.script(script, 0);
-  return finder.take();
+  return finder.programs();
 }
 
 std::vector<std::string> programs_of_command(std::span<const std::string> words) {
@@ -158,7 +160,7 @@ std::vector<std::string> programs_of_command(std::span<const std::string> words)
   for (const std::string& word : words) plain.push_back({word, true});
   Finder finder;
   finder.command(plain, 0);
-  return finder.take();
+  return finder.programs();
 }
 
 }  // namespace trilock

@@ -7,7 +7,7 @@ namespace trilock {
 namespace {
 
 constexpr int deepest = 100;
-constexpr std::size_t longest_expression = 4096;  // of arithmetic; so that a text of `((` costs no square of its length
+constexpr std::size_t longest_expression = 500;  // of arithmetic; so that a text of `((` costs no square of its length
 
 bool ends_word(char c) {
   return std::string_view(" \t\n;&|<>()").find(c) != std::string_view::npos;

@@ -73,8 +73,8 @@ TEST_CASE("shell: here-documents and quoted text are data") {
 TEST_CASE("shell: what is builtin is no program; what starts a program leads to it") {
   CHECK(of("cd x; echo y; set -e; export A=1; test -f z || exit; [ a ]; : ; . ./lib; true; printf x") == "");
   CHECK(of("exec a; command b; env -i -u X A=1 c; exec -a name d; exec >log; command -v e") == "a b env c d");
-  CHECK(of("nice -n 5 a; timeout -k 5 10 b; nohup c; find . -exec d {} \\; -name e; f | xargs -0 -n 1 g -x") ==
-        "nice a timeout b nohup c find d f xargs g");
+  CHECK(of("nice -n 5 a; timeout -k 5 10 b; nohup c; find . -exec d {} \\; -o -exec sh -c 'k' +; f | xargs -0 -n 1 g "
+           "-x") == "nice a timeout b nohup c find d sh k f xargs g");
   CHECK(of("sh -c 'a; b'; bash -euo pipefail -c \"c\" d; eval 'e f'; trap 'g' EXIT; sh ./script") ==
         "sh a b bash c e g");
 }
@@ -89,10 +89,11 @@ TEST_CASE("shell: a command that is started directly") {
 
 TEST_CASE("shell: any text is read to its end") {
   for (const std::string_view part :
-       {"(",          ")",    "((",  "$(", "$((",  "`",   "\"", "'", "${", "$'", "<<", "<(", "case ",
-        "case x in ", "for ", "[[ ", "\\", "f() ", "X=(", "{ ", "&", ";;", "|",  "$",  "2>"}) {
+       {"(",      ")",           "((",    "$(",         "$((",  "`",   "\"", "'",    "${",  "$'",
+        "<<",     "<(",          "case ", "case x in ", "for ", "[[ ", "\\", "f() ", "X=(", "env ",
+        "xargs ", "find -exec ", "eval ", "sh -c ",     "{ ",   "&",   ";;", "|",    "$",   "2>"}) {
     std::string text;
-    for (int i = 0; i < 3000; ++i) text += part;
+    for (int i = 0; i < 30000; ++i) text += part;
     static_cast<void>(programs_of_script(text));
     static_cast<void>(programs_of_script("a " + text + " b\nc"));
     static_cast<void>(programs_of_script("x=$(" + text));
