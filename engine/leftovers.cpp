@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <span>
+
 #include "engine/resolver.hpp"
+#include "engine/survivors.hpp"
 #include "rules/rule.hpp"
 
 namespace trilock {
@@ -10,27 +13,50 @@ namespace {
 
 constexpr std::uint64_t survivor_grace_ms = 10'000;
 
-std::string describe(const std::vector<Survivor>& survivors) {
-  constexpr std::size_t shown = 5;
-  std::string names;
-  for (std::size_t i = 0; i < survivors.size() && i < shown; ++i)
-    names += fmt::format("{}`{}` ({})", i == 0 ? "" : ", ", survivors[i].name, survivors[i].pid);
-  if (survivors.size() > shown) names += fmt::format(" and {} more", survivors.size() - shown);
-  return fmt::format("an earlier run was killed; processes that it left have been ended: {}", names);
+constexpr std::size_t most_named = 5;
+
+// "`a`, `b` and 3 more"
+std::string enumerate(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < most_named; ++i)
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", names[i]);
+  if (names.size() > most_named) text += fmt::format(" and {} more", names.size() - most_named);
+  return text;
+}
+
+std::string enumerate(const std::vector<Survivor>& survivors) {
+  std::vector<std::string> names;
+  for (const Survivor& each : survivors) names.push_back(fmt::format("`{}` ({})", each.name, each.pid));
+  return enumerate(names);
+}
+
+void end_processes(std::span<const DeadRun> runs, std::vector<std::string>& said) {
+  const SurvivorReport survivors = end_survivors(runs, survivor_grace_ms);
+  if (!survivors.ended.empty())
+    said.push_back(fmt::format("an earlier run was killed; processes that it left have been ended: {}",
+                               enumerate(survivors.ended)));
+  if (!survivors.left.empty())
+    said.push_back(fmt::format("an earlier run was killed, and left {}", describe_unended(survivors.left)));
 }
 
 }  // namespace
 
-std::vector<std::string> clear_leftovers(Journal& journal, Disk& disk, const std::string& scratch_root,
-                                         std::vector<Journal::Entry>& entries) {
-  Result<Journal::Remains> remains = journal.arm();
+std::string describe_unended(const std::vector<Survivor>& left) {
+  return fmt::format("processes that cannot be ended: {}", enumerate(left));
+}
+
+std::vector<std::string> clear_leftovers(Workspace& workspace, std::vector<Journal::Entry>& entries) {
+  Result<Journal::Remains> remains = workspace.journal()->arm();
   if (!remains) return {remains.error().message};
-  if (remains->empty()) return {};
   std::vector<std::string> said;
-  // First of all, since they may still write what this run is about to read.
-  const std::vector<Survivor> survivors = end_survivors(remains->runs, survivor_grace_ms);
-  if (!survivors.empty()) said.push_back(describe(survivors));
-  if (Status removed = disk.remove(scratch_root); !removed) said.push_back(removed.error().message);
+  if (remains->unknown_lines > 0)
+    said.push_back(fmt::format("`{}/journal` has {} {} that trilock does not write; left out", workspace.state_dir(),
+                               remains->unknown_lines, remains->unknown_lines == 1 ? "line" : "lines"));
+  if (remains->empty()) return said;
+  // First of all, since they may still write what is about to be moved and read.
+  end_processes(remains->runs, said);
+  const std::string scratch_root = workspace.state_dir() + "/tmp";
+  if (Status removed = workspace.disk().remove(scratch_root); !removed) said.push_back(removed.error().message);
   entries = std::move(remains->entries);
   return said;
 }

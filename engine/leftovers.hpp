@@ -5,14 +5,18 @@
 #include <vector>
 
 #include "engine/journal.hpp"
+#include "engine/process_facts.hpp"
 #include "engine/run_state.hpp"
+#include "engine/workspace.hpp"
 
 namespace trilock {
 
 // At the start of a run that owns the workspace, before anything is read. Ends processes that survived, and removes
 // scratch directories; returns what is to be said, and puts into `entries` what `name_leftovers` has to look for.
-[[nodiscard]] std::vector<std::string> clear_leftovers(Journal& journal, Disk& disk, const std::string& scratch_root,
-                                                       std::vector<Journal::Entry>& entries);
+[[nodiscard]] std::vector<std::string> clear_leftovers(Workspace& workspace, std::vector<Journal::Entry>& entries);
+
+// "processes that cannot be ended: `sleep` (12)"; none must be left out.
+[[nodiscard]] std::string describe_unended(const std::vector<Survivor>& left);
 
 // Asks the rules of these nodes what is still there outside the workspace, and names it, with the command that removes
 // it, in warnings.

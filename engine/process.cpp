@@ -92,8 +92,7 @@ struct Surroundings {
 // One running process and the loop that watches it.
 class Child {
  public:
-  Child(const ProcessSpec& spec, const Surroundings& around)
-      : spec_(spec), around_(around), brand_(around.descendants.next_brand()) {}
+  Child(const ProcessSpec& spec, const Surroundings& around) : spec_(spec), around_(around) {}
 
   Result<ProcessResult> run() {
     started_ = Clock::now();
@@ -112,16 +111,21 @@ class Child {
     if (!make_pipe(out) || !make_pipe(err)) return fail_errno("cannot make a pipe", errno);
     const std::vector<char*> argv = pointers(spec_.argv);
     const std::vector<char*> env = pointers(spec_.env);
-    const int error = spawn({.executable = spec_.executable.c_str(),
-                             .argv = argv.data(),
-                             .env = env.data(),
-                             .dir = spec_.dir == around_.dir ? nullptr : spec_.dir.c_str(),
-                             .in = around_.null_fd,
-                             .out = out.write.get(),
-                             .err = err.write.get(),
-                             .brand = brand_,
-                             .inheritance = around_.inheritance},
-                            pid_);
+    const auto start_one = [&](std::uint64_t brand, int cgroup, pid_t& pid) {
+      return spawn({.executable = spec_.executable.c_str(),
+                    .argv = argv.data(),
+                    .env = env.data(),
+                    .dir = spec_.dir == around_.dir ? nullptr : spec_.dir.c_str(),
+                    .in = around_.null_fd,
+                    .out = out.write.get(),
+                    .err = err.write.get(),
+                    .brand = brand,
+                    .cgroup = cgroup,
+                    .inheritance = around_.inheritance},
+                   pid);
+    };
+    const int error = around_.descendants.start(action_, start_one);
+    pid_ = action_.leader;
     if (error != 0) return fail_errno("cannot start `" + spec_.executable + "`", error);
     out_ = std::move(out.read);
     err_ = std::move(err.read);
@@ -166,7 +170,7 @@ class Child {
 
   // A process that was told to end may leave others that are still at it: a shell goes at once while the terraform
   // that it started gives its lock back. They have what is left of the grace period.
-  bool lingers() { return signalled_ == 1 && around_.descendants.terminate(brand_, pid_, told_); }
+  bool lingers() { return signalled_ == 1 && around_.descendants.terminate(action_, told_); }
 
   // Once TERM was sent because of a stop, the level-triggered eventfd would wake the loop without end: from then on the
   // grace period's timeout, which is short, looks at the flag instead.
@@ -210,15 +214,16 @@ class Child {
   }
 
   Result<ProcessResult> finish() {
-    // The leader is a zombie, so its group id is still ours. What leaves the group afterwards has the brand.
+    // The leader is a zombie, so its group id is still ours. What leaves the group afterwards has the tag.
     ::kill(-pid_, SIGKILL);
-    around_.descendants.kill(brand_, pid_);
+    around_.descendants.end(action_);
     // Nobody writes any more, so this ends; and all that was written is in the pipes now.
     drain(out_, Stream::out, result_.out);
     drain(err_, Stream::err, result_.err);
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
+    around_.descendants.forget(action_);
     if (WIFSIGNALED(status)) {
       result_.exit_code = 128 + WTERMSIG(status);
       if (result_.end == ProcessEnd::exited) result_.end = ProcessEnd::signaled;
@@ -263,7 +268,7 @@ class Child {
 
   const ProcessSpec& spec_;
   const Surroundings& around_;
-  std::uint64_t brand_;
+  Descendants::Action action_;
   pid_t pid_ = -1;
   Fd out_;
   Fd err_;
@@ -321,6 +326,8 @@ class RealProcessRunner final : public ProcessRunner {
     }
     return false;
   }
+
+  std::vector<Survivor> end_all() override { return descendants_ ? descendants_->end_all() : std::vector<Survivor>(); }
 
   void stop(Stop how) override {
     stop_.store(how == Stop::kill ? 2 : 1, std::memory_order_release);

@@ -49,6 +49,9 @@ class ProcessRunner {
   // the grace period; `kill` sends KILL at once.
   enum class Stop : std::uint8_t { terminate, kill };
   virtual void stop(Stop how) = 0;
+  // Ends all that processes have left, of whichever it is. Only while none runs. Returns those that cannot be ended:
+  // another user's.
+  virtual std::vector<Survivor> end_all() { return {}; }
   // Blocks for that long and gives true; gives false as soon as there is a stop.
   virtual bool pause(std::uint64_t milliseconds) = 0;
 };

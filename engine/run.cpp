@@ -309,6 +309,8 @@ RunSummary run_scope(Workspace& workspace, const PlannedPipeline& planned, RunSc
     events.node_finished(id, report);
   };
   execute(planned.graph, planned.pipeline.pools, wanted, {.jobs = options.jobs, .expected_ms = expected_ms}, body);
+  if (const std::vector<Survivor> left = workspace.runner().end_all(); !left.empty())
+    events.warning(fmt::format("nodes left {}", describe_unended(left)));
 
   RunSummary summary = tally.finish(stop.requested());
   summary.nodes = count;

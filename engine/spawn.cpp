@@ -4,7 +4,7 @@
 #include "engine/spawn.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cerrno>
+#include <span>
 
 // glibc's other name of `clone`. ThreadSanitizer puts itself before the first, and takes what shares memory for a fork.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
@@ -75,6 +76,88 @@ TRILOCK_UNWATCHED int become(void* argument) {
   return 127;
 }
 
+// clone3, which glibc has no door to. What clone3 gives a stack to begins there, with nothing to return to.
+TRILOCK_UNWATCHED long clone_into(clone_args& arguments, int (*function)(void*), void* argument) {
+#if defined(__x86_64__)
+  long result = SYS_clone3;
+  asm volatile(
+      "syscall\n\t"
+      "testq %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xorl %%ebp, %%ebp\n\t"
+      "movq %[argument], %%rdi\n\t"
+      "callq *%[function]\n\t"
+      "hlt\n"
+      "1:"
+      : "+a"(result)
+      : "D"(&arguments), "S"(sizeof arguments), [argument] "r"(argument), [function] "r"(function)
+      : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+  register long number asm("x8") = SYS_clone3;
+  register long result asm("x0") = reinterpret_cast<long>(&arguments);
+  register long size asm("x1") = sizeof arguments;
+  asm volatile(
+      "svc #0\n\t"
+      "cbnz x0, 1f\n\t"
+      "mov x29, #0\n\t"
+      "mov x0, %[argument]\n\t"
+      "blr %[function]\n\t"
+      "brk #0\n"
+      "1:"
+      : "+r"(result)
+      : "r"(number), "r"(size), [argument] "r"(argument), [function] "r"(function)
+      : "memory");
+#else
+  const long result = -ENOSYS;
+  static_cast<void>(arguments);
+  static_cast<void>(function);
+  static_cast<void>(argument);
+#endif
+  return result;
+}
+
+// The process id, or the negative errno. `cgroup` is -1 for that of this process.
+pid_t clone_child(int (*function)(void*), void* argument, int cgroup, std::span<char> stack) {
+  constexpr int flags = CLONE_VM | CLONE_VFORK;
+  if (cgroup < 0) {
+    const pid_t pid = ::__clone(function, stack.data() + stack.size(), flags | SIGCHLD, argument);
+    return pid < 0 ? -errno : pid;
+  }
+  clone_args arguments{};
+  arguments.flags = flags | CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.stack = reinterpret_cast<std::uintptr_t>(stack.data());
+  arguments.stack_size = stack.size();
+  arguments.cgroup = static_cast<std::uint64_t>(cgroup);
+  return static_cast<pid_t>(clone_into(arguments, function, argument));
+}
+
+TRILOCK_UNWATCHED int end_at_once(void*) {
+  ::syscall(SYS_exit_group, 0);
+  return 0;
+}
+
+// No signal may reach the child while it shares our memory, nor stop it: this thread would wait for it.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~NoSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+// In use only while this thread sleeps in clone.
+struct alignas(64) Stack {
+  std::array<char, stack_bytes> bytes;
+};
+
 }  // namespace
 
 Inheritance look_at_inheritance() {
@@ -90,20 +173,30 @@ Inheritance look_at_inheritance() {
 }
 
 int spawn(const SpawnRequest& request, pid_t& pid) {
-  alignas(64) std::array<char, stack_bytes> stack;  // in use only while this thread sleeps in clone
+  Stack stack;
   Start start{request, ::getpid(), 0};
-  // No signal may reach the child while it shares our memory, nor stop it: this thread would wait for it.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  pid = ::__clone(become, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
-  const int error = pid < 0 ? errno : start.error;
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  {
+    const NoSignals none;
+    pid = clone_child(become, &start, request.cgroup, stack.bytes);
+  }
+  const int error = pid < 0 ? -pid : start.error;
   if (error == 0) return 0;
   while (pid > 0 && ::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   return error;
+}
+
+bool can_spawn_in(int cgroup) {
+  Stack stack;
+  pid_t pid = -1;
+  {
+    const NoSignals none;
+    pid = clone_child(end_at_once, nullptr, cgroup, stack.bytes);
+  }
+  int status = -1;
+  while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return pid > 0 && status == 0;
 }
 
 }  // namespace trilock

@@ -1,5 +1,5 @@
 // Starting one process, as cheaply as posix_spawn and with two things that it cannot give: a signal when trilock dies,
-// and a brand (engine/descendants.hpp) from the first instruction on. Thread rule: any thread.
+// and a process tag and a cgroup (engine/descendants.hpp) from the first instruction on. Thread rule: any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -26,6 +26,7 @@ struct SpawnRequest {
   int out = -1;
   int err = -1;
   std::uint64_t brand = 0;
+  int cgroup = -1;  // the directory of the cgroup that it is born in; -1 for that of this process
   const Inheritance& inheritance;
 };
 
@@ -33,5 +34,9 @@ struct SpawnRequest {
 // before it does, as it does when trilock is killed. Returns 0 and its `pid`, or the errno of what failed; then there
 // is no process.
 [[nodiscard]] int spawn(const SpawnRequest& request, pid_t& pid);
+
+// Tries it with a process that ends at once. Linux kills what is born in a cgroup when that, or the one of its parent,
+// was ever killed as a whole (seen in 6.18), and where a filter of system calls forbids it there is an error.
+[[nodiscard]] bool can_spawn_in(int cgroup);
 
 }  // namespace trilock

@@ -69,7 +69,7 @@ Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state
   warnings = std::move(opened->warnings);
   const std::string state_dir = opened->place.disposable;
   const Brands brands = new_brands();
-  auto journal = std::make_unique<Journal>(state_dir + "/journal", brands);
+  auto journal = std::make_unique<Journal>(state_dir + "/journal", brands, root);
   auto runner = make_process_runner({.brands = brands, .before_first = [to = journal.get()] { return to->begin(); }});
   Parts parts{.disk = std::move(disk), .db = nullptr, .journal = std::move(journal), .runner = std::move(runner)};
   std::string database = state_dir + "/state.db";

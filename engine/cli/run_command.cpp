@@ -179,9 +179,7 @@ int take_lock(const Invocation& invocation, Session& session, const StopSignal& 
 // What a killed run left is cleared away before anything is read.
 void clear(Session& session, RunOptions& options) {
   Workspace& workspace = *session.workspace;
-  const std::vector<std::string> said =
-      clear_leftovers(*workspace.journal(), workspace.disk(), workspace.state_dir() + "/tmp", options.unfinished);
-  for (const std::string& text : said) print_err("warning: {}\n", text);
+  for (const std::string& text : clear_leftovers(workspace, options.unfinished)) print_err("warning: {}\n", text);
   static_cast<void>(make_own_directory(workspace.state_dir() + "/tmp"));  // may have been removed
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   remove_old_state(workspace.disk(), workspace.root(), workspace.place(),

@@ -197,6 +197,45 @@ TEST_CASE("the daemon of a process that still runs is left to it") {
   CHECK(!is_running(folder.pid("kept")));
 }
 
+TEST_CASE("a daemon that takes its tag off ends with its node, or with the last node that can have started it") {
+  const Folder folder;
+  const auto runner = make_process_runner();
+  // Of dash, which has no `ulimit -x`.
+  const auto daemon = [&](const std::string& name) {
+    return "bash -c '" + std::string("(ulimit -S -x unlimited; exec setsid sleep 30) >/dev/null 2>&1 </dev/null & ") +
+           "echo $! >" + folder.path + "/" + name + "'; sleep 0.1; ";
+  };
+  std::thread other([&] {
+    CHECK(runner->run(shell(daemon("kept") + "until test -e " + folder.path + "/go; do sleep 0.01; done"))->exit_code ==
+          0);
+  });
+  wait_until([&] { return folder.has("kept"); });
+  REQUIRE(runner->run(shell(daemon("own")))->exit_code == 0);
+  CHECK(is_running(folder.pid("kept")));
+  std::ofstream(folder.path + "/go") << "go";
+  other.join();
+  CHECK(!is_running(folder.pid("kept")));
+  CHECK(!is_running(folder.pid("own")));
+}
+
+TEST_CASE("nothing is left when all is over, and what was there before is") {
+  const Folder folder;
+  pid_t before = 0;
+  const char* argv[] = {"sleep", "30", nullptr};
+  REQUIRE(::posix_spawn(&before, "/bin/sleep", nullptr, nullptr, const_cast<char**>(argv), nullptr) == 0);
+  {
+    const auto runner = make_process_runner();
+    CHECK(runner->end_all().empty());
+    REQUIRE(runner->run(shell(folder.daemon("daemon"))));
+    CHECK(runner->end_all().empty());
+    CHECK(!is_running(folder.pid("daemon")));
+    REQUIRE(runner->run(shell("true")));  // one may follow
+  }
+  CHECK(is_running(before));
+  ::kill(before, SIGKILL);
+  ::waitpid(before, nullptr, 0);
+}
+
 TEST_CASE("a process that was there before is none of ours") {
   pid_t before = 0;
   const char* argv[] = {"sleep", "30", nullptr};
@@ -348,47 +387,6 @@ TEST_CASE("what must happen before the first process happens once, and can refus
     CHECK(result.error().message == "no room for the journal");
   }
   CHECK(called == 1);
-}
-
-TEST_CASE("survivors of a dead run are found by their brand and ended, with TERM first; others are left") {
-  // The run that is killed is this test in a process of its own.
-  if (const char* where = std::getenv("TRILOCK_TEST_DEAD_RUN")) {
-    const Folder folder(where);
-    const auto runner = make_process_runner({.brands = {std::stoull(std::getenv("TRILOCK_TEST_BRAND"))}});
-    (void)runner->run(shell(
-        folder.daemon("polite", "trap \"echo $$ >" + folder.path + "/bye; exit\" TERM; while :; do sleep 0.01; done") +
-        folder.daemon("deaf", "trap \"\" TERM; while :; do sleep 0.01; done") + "sleep 30"));
-    FAIL("the run was not killed");
-  }
-  const Folder folder;
-  const Brands brands = new_brands();
-  const std::string place = "TRILOCK_TEST_DEAD_RUN=" + folder.path;
-  const std::string brand = "TRILOCK_TEST_BRAND=" + std::to_string(brands.first);
-  const char* argv[] = {"test", "--test-case=survivors of a dead run*", nullptr};
-  const char* env[] = {place.c_str(), brand.c_str(), nullptr};
-  pid_t dead = 0;
-  REQUIRE(::posix_spawn(&dead, "/proc/self/exe", nullptr, nullptr, const_cast<char**>(argv), const_cast<char**>(env)) ==
-          0);
-  wait_until([&] { return folder.has("polite") && folder.has("deaf"); });
-  ::kill(dead, SIGKILL);
-  ::waitpid(dead, nullptr, 0);
-  const pid_t polite = folder.pid("polite");
-  const pid_t deaf = folder.pid("deaf");
-  CHECK(is_running(polite));
-  CHECK(end_survivors({}, 100).empty());
-  const std::vector<Brands> others{new_brands()};
-  CHECK(end_survivors(others, 100).empty());
-  CHECK(is_running(polite));
-
-  const std::vector<Brands> runs{brands};
-  const std::vector<Survivor> ended = end_survivors(runs, 500);
-  CHECK(ended.size() >= 2);
-  for (const pid_t pid : {polite, deaf}) {
-    CHECK(std::any_of(ended.begin(), ended.end(), [&](const Survivor& s) { return s.pid == pid && s.name == "sh"; }));
-    CHECK(!is_running(pid));
-  }
-  CHECK(folder.has("bye"));
-  CHECK(end_survivors(runs, 100).empty());
 }
 
 TEST_CASE("executables are looked up as a shell does, but never in relative entries of PATH") {
