@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 
+#include "cache/output_check.hpp"
+#include "engine/aside_return.hpp"
 #include "engine/resolver.hpp"
 #include "engine/survivors.hpp"
 #include "rules/rule.hpp"
@@ -30,6 +33,12 @@ std::string enumerate(const std::vector<Survivor>& survivors) {
   return enumerate(names);
 }
 
+std::string enumerate_paths(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(fmt::format("`{}`", path));
+  return enumerate(names);
+}
+
 void end_processes(std::span<const DeadRun> runs, std::vector<std::string>& said) {
   const SurvivorReport survivors = end_survivors(runs, survivor_grace_ms);
   if (!survivors.ended.empty())
@@ -37,6 +46,39 @@ void end_processes(std::span<const DeadRun> runs, std::vector<std::string>& said
                                enumerate(survivors.ended)));
   if (!survivors.left.empty())
     said.push_back(fmt::format("an earlier run was killed, and left {}", describe_unended(survivors.left)));
+}
+
+// What is left in the scratch root is half made, or was kept for an action that ended well.
+void clear_scratch(Disk& disk, const std::string& root, const std::vector<std::string>& kept,
+                   std::vector<std::string>& said) {
+  if (kept.empty()) {
+    if (Status removed = disk.remove(root); !removed) said.push_back(removed.error().message);
+    return;
+  }
+  const Result<std::vector<DirEntry>> entries = disk.list(root);
+  if (!entries) return;
+  for (const DirEntry& entry : *entries)
+    if (std::ranges::find(kept, entry.name) == kept.end())
+      if (Status removed = disk.remove(root + "/" + entry.name); !removed) said.push_back(removed.error().message);
+}
+
+void bring_back(std::span<const Journal::Aside> asides, Workspace& workspace, std::vector<std::string>& said) {
+  const AsidePlaces places{.workspace = workspace.root(),
+                           .scratch_root = workspace.state_dir() + "/tmp",
+                           .displaced = workspace.state_dir() + "/displaced"};
+  AsideReturn done = return_aside(asides, *workspace.journal(), workspace.disk(), places);
+  for (const std::string& error : done.errors)
+    said.push_back(
+        fmt::format("an earlier run was killed; what it had set aside stays in `{}`: {}", places.scratch_root, error));
+  if (!done.back.empty())
+    said.push_back(fmt::format("an earlier run was killed; outputs that it had set aside are back: {}",
+                               enumerate_paths(done.back)));
+  for (std::string& path : done.displaced)
+    if (is_at_or_below(path, places.workspace)) path.erase(0, places.workspace.size() + 1);
+  if (!done.displaced.empty())
+    said.push_back(fmt::format("an earlier run was killed; outputs that it had begun were moved away: {}",
+                               enumerate_paths(done.displaced)));
+  clear_scratch(workspace.disk(), places.scratch_root, done.kept, said);
 }
 
 }  // namespace
@@ -55,8 +97,7 @@ std::vector<std::string> clear_leftovers(Workspace& workspace, std::vector<Journ
   if (remains->empty()) return said;
   // First of all, since they may still write what is about to be moved and read.
   end_processes(remains->runs, said);
-  const std::string scratch_root = workspace.state_dir() + "/tmp";
-  if (Status removed = workspace.disk().remove(scratch_root); !removed) said.push_back(removed.error().message);
+  bring_back(remains->asides, workspace, said);
   entries = std::move(remains->entries);
   return said;
 }

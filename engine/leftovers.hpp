@@ -11,8 +11,9 @@
 
 namespace trilock {
 
-// At the start of a run that owns the workspace, before anything is read. Ends processes that survived, and removes
-// scratch directories; returns what is to be said, and puts into `entries` what `name_leftovers` has to look for.
+// At the start of a run that owns the workspace, before anything is read. Ends processes that survived, brings back the
+// outputs that were set aside, and removes scratch directories; returns what is to be said, and puts into `entries`
+// what `name_leftovers` has to look for.
 [[nodiscard]] std::vector<std::string> clear_leftovers(Workspace& workspace, std::vector<Journal::Entry>& entries);
 
 // "processes that cannot be ended: `sleep` (12)"; none must be left out.

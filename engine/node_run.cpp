@@ -83,7 +83,7 @@ class Attempt {
         report_(report),
         secrets_(secrets_of(state, action_, own_secrets_)),
         output_(secrets_, state.events, id, report),
-        scratch_(state.tree, scratch_dir_of(state, id)),
+        scratch_(state.tree, scratch_dir_of(state, id), state.journal),
         starts_(state, action_, scratch_.dir()) {}
 
   // Empty when every process ended well and the outputs are there.
@@ -92,8 +92,13 @@ class Attempt {
     if (!trouble) trouble = run_noted();
     if (!trouble) trouble = gather(result);
     if (has_passing_depfile()) static_cast<void>(state_.tree.disk().remove(depfile_path()));
-    if (trouble)
-      if (Status back = scratch_.bring_back(); !back) state_.events.warning(back.error().message);
+    if (!trouble) {
+      scratch_.accept();
+      return trouble;
+    }
+    if (Status back = scratch_.bring_back(); !back)
+      state_.events.warning(fmt::format("{}: its old outputs are not back; the next run tries again: {}", node_.label,
+                                        back.error().message));
     return trouble;
   }
 
@@ -117,7 +122,7 @@ class Attempt {
       if (Status made = scratch_.make(); !made) return trouble_of(made.error());
     if (Status staged = scratch_.stage(action_.staged); !staged) return trouble_of(staged.error());
     if (!action_.processes.empty())
-      if (Status aside = scratch_.set_aside(node_.outputs); !aside) return trouble_of(aside.error());
+      if (Status aside = scratch_.set_aside(node_.outputs, node_.label); !aside) return trouble_of(aside.error());
     if (std::optional<Trouble> trouble = prepare_depfile()) return trouble;
     return write_files();
   }

@@ -72,6 +72,7 @@ Status rename_entry(Disk& disk, const std::string& from, const std::string& to) 
 
 Scratch::~Scratch() {
   if (made_) static_cast<void>(tree_.disk().remove(dir_));
+  if (keeps_) return;
   for (const Aside& aside : aside_)
     if (aside.existed) static_cast<void>(tree_.disk().remove(aside.kept));
 }
@@ -114,14 +115,43 @@ Status Scratch::stage(std::span<const StagedEntry> entries) {
   return {};
 }
 
-Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
+// By output: where it will be kept; "" for one that is not there. Under names of their own: what an earlier run could
+// not bring back may still be here, and process numbers come again.
+std::vector<std::string> Scratch::kept_places(std::span<const OutputSpec> outputs) const {
   Disk& disk = tree_.disk();
-  for (const OutputSpec& output : outputs) {
-    Aside aside{.path = output.path,
-                .output = tree_.absolute(output.path),
-                .kept = fmt::format("{}.old-{}", dir_, aside_.size()),
-                .existed = false};
-    if (disk.stat(aside.output)) {
+  std::vector<std::string> places(outputs.size());
+  std::size_t number = 0;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!disk.stat(tree_.absolute(outputs[i].path))) continue;
+    do places[i] = fmt::format("{}.old-{}", dir_, number++);
+    while (disk.stat(places[i]) || disk.stat(places[i] + std::string(half_back)));
+  }
+  return places;
+}
+
+// Before anything is moved. Outputs that are not there are noted as well: a kill leaves them half made.
+Status Scratch::note(std::span<const OutputSpec> outputs, const std::string& label,
+                     std::span<const std::string> places) {
+  if (journal_ == nullptr) return {};
+  std::vector<AsideOutput> noted;
+  noted.reserve(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    noted.push_back({outputs[i].path, places[i].substr(std::min(parent_path(dir_).size() + 1, places[i].size()))});
+  const Result<std::uint64_t> number = journal_->set_aside(label, std::move(noted));
+  if (!number) return std::unexpected(number.error());
+  noted_ = *number;
+  return {};
+}
+
+Status Scratch::set_aside(std::span<const OutputSpec> outputs, const std::string& label) {
+  Disk& disk = tree_.disk();
+  const std::vector<std::string> places = kept_places(outputs);
+  if (Status done = note(outputs, label, places); !done) return done;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const OutputSpec& output = outputs[i];
+    Aside aside{.path = output.path, .output = tree_.absolute(output.path), .kept = places[i], .existed = false};
+    // One that is within another may have gone with it.
+    if (!aside.kept.empty() && disk.stat(aside.output)) {
       Status moved = disk.rename(aside.output, aside.kept);
       if (!moved) {
         if (Status done = disk.make_directories(std::string(parent_path(dir_)), private_mode); !done) return done;
@@ -129,6 +159,7 @@ Status Scratch::set_aside(std::span<const OutputSpec> outputs) {
       }
       if (!moved) return moved;
       aside.existed = true;
+      keeps_ = true;
     } else {
       if (Status done = disk.make_directories(std::string(parent_path(aside.output))); !done) return done;
     }
@@ -151,21 +182,34 @@ Status Scratch::bring_back() {
   Status first;
   for (const Aside& aside : aside_) {
     Status back = clear(disk, aside.output);
-    if (back && aside.existed) back = move_entry_back(disk, aside.kept, aside.output);
+    if (back && aside.existed) back = put_back(disk, aside.kept, aside.output);
     tree_.forget(aside.path);
     if (back || !first) continue;
     const std::string where = aside.existed ? fmt::format("; what was there is in `{}`", aside.kept) : std::string();
     first = fail(back.error().kind, back.error().message + where, back.error().help);
   }
   aside_.clear();  // what did not come back stays where it is
+  keeps_ = false;
+  if (first && journal_ != nullptr) journal_->end(noted_);
   return first;
+}
+
+void Scratch::accept() {
+  // Where nothing was kept a kill that comes before the end is written costs the node's work; no write is worth that.
+  if (journal_ != nullptr && keeps_) journal_->end(noted_);
+  if (journal_ != nullptr && !keeps_) journal_->end_soon(noted_);
+  keeps_ = false;
 }
 
 Status move_entry(Disk& disk, const std::string& from, const std::string& to) {
   const Status renamed = rename_entry(disk, from, to);
   if (renamed || renamed.error().kind != ErrorKind::io) return renamed;
-  if (Status copied = copy_entry(disk, from, to); !copied) {
-    static_cast<void>(disk.remove(to));
+  // Under its name only when all of it is there: a kill leaves the one or the other.
+  const std::string part = to + ".part";
+  Status copied = copy_entry(disk, from, part);
+  if (copied) copied = disk.rename(part, to);
+  if (!copied) {
+    static_cast<void>(disk.remove(part));
     return copied;
   }
   Status cleared = clear(disk, from);
@@ -173,6 +217,14 @@ Status move_entry(Disk& disk, const std::string& from, const std::string& to) {
   // Some of it may be gone; the copy has all of it.
   static_cast<void>(move_entry_back(disk, to, from));
   return cleared;
+}
+
+Status put_back(Disk& disk, const std::string& kept, const std::string& to) {
+  const Status renamed = rename_entry(disk, kept, to);
+  if (renamed || renamed.error().kind != ErrorKind::io) return renamed;
+  const std::string rest = kept + std::string(half_back);
+  if (Status done = disk.rename(kept, rest); !done) return done;
+  return move_entry_back(disk, rest, to);
 }
 
 Status move_entry_back(Disk& disk, const std::string& kept, const std::string& to) {

@@ -29,7 +29,7 @@ struct Scene {
   Status set_aside(Paths outputs) {
     std::vector<OutputSpec> specs;
     for (std::string& path : outputs) specs.push_back({.name = {}, .path = std::move(path), .place = {}});
-    return scratch->set_aside(specs);
+    return scratch->set_aside(specs, "command.x");
   }
   [[nodiscard]] Paths below_state() const {
     Paths found;
@@ -50,6 +50,7 @@ TEST_CASE("scratch: old outputs are kept beside the directory, which is not made
   CHECK(scene.below_state() == Paths{"/w/.trilock/tmp/1-2.old-0", "/w/.trilock/tmp/1-2.old-1",
                                      "/w/.trilock/tmp/1-2.old-1/a", "/w/.trilock/tmp/1-2.old-1/a/b"});
   scene.disk.put("/w/out/file", "new");
+  scene.scratch->accept();
   scene.scratch.reset();
   CHECK(scene.disk.content("/w/out/file") == "new");
   CHECK(scene.below_state().empty());
@@ -127,4 +128,28 @@ TEST_CASE("scratch: where old outputs cannot go, they stay and the node fails") 
   REQUIRE_FALSE(aside);
   CHECK(aside.error().kind == ErrorKind::no_space);
   CHECK(scene.disk.content("/w/out/file") == "old");
+}
+
+TEST_CASE("scratch: old outputs that cannot go back are kept") {
+  Scene scene;
+  scene.disk.put_directory("/w/.trilock/tmp");
+  REQUIRE(scene.set_aside({"out/file", "out/tree"}));
+  scene.disk.fail_write(4, EIO, trilock::test::FaultSpan::from_then_on);  // the first is back; the second is not
+  REQUIRE_FALSE(scene.scratch->bring_back());
+  scene.scratch.reset();
+  scene.disk.heal();
+  CHECK(scene.disk.content("/w/out/file") == "old");
+  CHECK(scene.disk.content("/w/.trilock/tmp/1-2.old-1/a/b") == "old");
+}
+
+TEST_CASE("scratch: what an earlier run could not bring back is not written over") {
+  Scene scene;
+  scene.disk.put("/w/.trilock/tmp/1-2.old-0", "older");
+  scene.disk.put("/w/.trilock/tmp/1-2.old-1.back/x", "older");
+  REQUIRE(scene.set_aside({"out/file", "out/tree"}));
+  CHECK(scene.scratch->kept("out/file") == "/w/.trilock/tmp/1-2.old-2");
+  CHECK(scene.disk.content("/w/.trilock/tmp/1-2.old-0") == "older");
+  REQUIRE(scene.scratch->bring_back());
+  CHECK(scene.disk.content("/w/out/file") == "old");
+  CHECK(scene.disk.content("/w/.trilock/tmp/1-2.old-0") == "older");
 }
