@@ -47,7 +47,7 @@ void remove_unused(Disk& disk, const std::string& directory, std::int64_t now_ns
   const auto run = try_lock(directory, WorkspaceLock::Purpose::run);
   const auto watch = try_lock(directory, WorkspaceLock::Purpose::watch);
   std::string failed;
-  if (run && watch) static_cast<void>(remove_tree(directory, failed));
+  if (run && watch) static_cast<void>(remove_tree(Beneath(), directory, failed));
 }
 
 void remove_siblings(Disk& disk, const std::string& root, const std::string& base, const StatePlace& place,
@@ -77,7 +77,7 @@ void forget_workspace(Disk& disk, const std::string& link, const std::string& du
     if (entry.name != "workspace" && entry.name != "git-index") return;
   // The link first: an id that no link has is found by nobody.
   std::string failed;
-  if (::unlink(link.c_str()) == 0) static_cast<void>(remove_tree(durable, failed));
+  if (::unlink(link.c_str()) == 0) static_cast<void>(remove_tree(Beneath(), durable, failed));
 }
 
 void sweep_base(Disk& disk, const std::string& base, const StatePlace& place, std::int64_t now_ns) {

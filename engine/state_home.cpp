@@ -168,7 +168,7 @@ class StateHome {
       if (::symlink(to_text(*link).c_str(), file.c_str()) == 0) return *link;
       const int error = errno;
       std::string failed;
-      static_cast<void>(remove_tree(base_ + "/" + link->id, failed));
+      static_cast<void>(remove_tree(Beneath(), base_ + "/" + link->id, failed));
       if (error != EEXIST) return fail_errno(fmt::format("cannot make `{}`", file), error);
     }
     return fail(ErrorKind::invalid, fmt::format("cannot use `{}`: it is not a link that trilock made", file),
