@@ -135,8 +135,13 @@ Status Scratch::note(std::span<const OutputSpec> outputs, const std::string& lab
   if (journal_ == nullptr) return {};
   std::vector<AsideOutput> noted;
   noted.reserve(outputs.size());
+  // Where they are, which is not what their nodes call those that are in the state directory.
+  const auto below = [](const std::string& path, std::string_view dir) {
+    return is_at_or_below(path, dir) ? path.substr(std::min(dir.size() + 1, path.size())) : std::string();
+  };
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    noted.push_back({outputs[i].path, places[i].substr(std::min(parent_path(dir_).size() + 1, places[i].size()))});
+    if (std::string output = below(tree_.absolute(outputs[i].path), tree_.root()); !output.empty())
+      noted.push_back({std::move(output), below(places[i], parent_path(dir_))});
   const Result<std::uint64_t> number = journal_->set_aside(label, std::move(noted));
   if (!number) return std::unexpected(number.error());
   noted_ = *number;
