@@ -20,6 +20,8 @@ std::string_view description_of(OwnFault fault, std::string_view wanted) {
       return "it belongs to another user";
     case OwnFault::size:
       return "it is larger than any that trilock makes";
+    case OwnFault::second_name:
+      return "it has a second name elsewhere";
     case OwnFault::none:
     case OwnFault::system:
       break;

@@ -18,7 +18,7 @@
 namespace trilock {
 
 // What is wrong with what was found in the place of one of ours.
-enum class OwnFault : std::uint8_t { none, system, symlink, type, owner, size };
+enum class OwnFault : std::uint8_t { none, system, symlink, type, owner, size, second_name };
 
 struct OwnOpening {
   int descriptor = -1;  // the caller's; -1 with any fault
@@ -30,7 +30,7 @@ struct OwnOpening {
 enum class OwnUse : std::uint8_t {
   read,
   change,  // to read and write; made where nothing is
-  append,  // to write at its end; made where nothing is
+  append,  // to write at its end, and then it has one name only; made where nothing is
 };
 
 // Larger than any file that trilock makes in the place where it is asked for.

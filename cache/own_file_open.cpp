@@ -96,7 +96,9 @@ OwnOpening try_open_own_file(const char* path, OwnUse use, std::uint64_t largest
   if (!S_ISREG(stat.st_mode)) return refused(opening, OwnFault::type);
   if (stat.st_uid != ::geteuid()) return refused(opening, OwnFault::owner);
   if (static_cast<std::uint64_t>(stat.st_size) > largest) return refused(opening, OwnFault::size);
-  if (use != OwnUse::read && (stat.st_mode & 07777) != own_file_mode &&
+  // One with a second name is somebody else's as well.
+  if (use == OwnUse::append && stat.st_nlink > 1) return refused(opening, OwnFault::second_name);
+  if (use != OwnUse::read && stat.st_nlink == 1 && (stat.st_mode & 07777) != own_file_mode &&
       ::fchmod(opening.descriptor, own_file_mode) != 0)
     return refused(opening, OwnFault::system, errno);
   return opening;

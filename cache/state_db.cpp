@@ -103,6 +103,9 @@ Status StateDb::Impl::take_own_files() const {
   for (const std::string_view suffix : sqlite_suffixes) {
     const OwnUse use = suffix.empty() ? OwnUse::change : OwnUse::read;
     const Result<Descriptor> file = open_own_file(path + std::string(suffix), use);
+    struct stat stat {};
+    if (file && ::fstat(file->get(), &stat) == 0 && stat.st_nlink > 1)
+      return fail(ErrorKind::corrupt, fmt::format("`{}{}` has a second name elsewhere", path, suffix));
     if (file || file.error().kind == ErrorKind::not_found) continue;
     const ErrorKind kind = file.error().kind == ErrorKind::invalid ? ErrorKind::corrupt : file.error().kind;
     return fail(kind, file.error().message);

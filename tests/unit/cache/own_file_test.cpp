@@ -60,6 +60,17 @@ TEST_CASE("own file: what is not ours is refused for every use, and stays as it 
   CHECK(message(open_own_file("/dev/null", OwnUse::change)) == "cannot use `/dev/null`: it is not a regular file");
 }
 
+TEST_CASE("own file: one that has a second name keeps its mode, and nothing is written behind its end") {
+  const test::TemporaryDirectory folder;
+  std::ofstream(folder / "victim") << "precious";
+  std::filesystem::permissions(folder / "victim", std::filesystem::perms(0644));
+  std::filesystem::create_hard_link(folder / "victim", folder / "name");
+  CHECK(message(open_own_file(folder / "name", OwnUse::append)) ==
+        "cannot use `" + folder / "name" + "`: it has a second name elsewhere");
+  CHECK(open_own_file(folder / "name", OwnUse::change));
+  CHECK(mode_of(folder / "victim") == 0644);
+}
+
 TEST_CASE("own file: a size that is no such file's is refused before anything is read") {
   const test::TemporaryDirectory folder;
   std::ofstream(folder / "file") << "12345";
