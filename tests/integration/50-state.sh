@@ -206,4 +206,4 @@ expect_file 'and its own' "$(state_dir)/state.db"
 # --- a sample of the corpus ---
 corpus=$("$root/tests/corpus/state" 61 2>&1)
 expect_match 'a sample of tests/corpus/state' '^[0-9]+ passed, 0 failed' "$(tail -n 1 <<<"$corpus")"
-grep '^not ok' -A 4 <<<"$corpus"
+grep '^not ok' -A 4 <<<"$corpus" || :
