@@ -99,8 +99,9 @@ expect_equal 'short: nothing is written but the line' 1 \
 before=$(find .trilock "$XDG_STATE_HOME" -printf '%p %i %T@ %C@\n' | sort)
 traced
 expect_same 'short: the state directory is as it was' "$before" "$(find .trilock "$XDG_STATE_HOME" -printf '%p %i %T@ %C@\n' | sort)"
-"$TRILOCK" run >/dev/full
-expect_equal 'short: a full disk behind standard output is no error, as without' 0 $?
+"$TRILOCK" run >/dev/full 2>"$work/err"
+expect_equal 'short: a full disk behind standard output is 5, as without' 5 $?
+expect_contains 'short: and said' 'cannot write to standard output' "$(<"$work/err")"
 (sleep 0.3; :) | true
 "$TRILOCK" run | true
 expect_equal 'short: a reader that is gone is no error' 0 "${PIPESTATUS[0]}"

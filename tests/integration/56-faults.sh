@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the system refuses: descriptors, threads, memory, room for files, a standard output. A run then ends with 5 and a
 # message, or does its work all the same; it never aborts, never hangs, and the next run is right. At the end a sample of
-# tests/faults: every seventh system call fails.
+# tests/faults: every eleventh system call fails.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$work/w" && cd "$work/w" || exit
 cat >trilock.toml <<'TOML'
@@ -174,8 +174,8 @@ expect_code 'no locks: 5' 5
 right_afterwards 'no locks'
 
 # --- a sample of all system calls ---
-"$root/tests/faults" --sample "${TRILOCK_TEST_FAULTS:-7}" >"$work/faults" 2>&1
+"$root/tests/faults" --sample "${TRILOCK_TEST_FAULTS:-11}" >"$work/faults" 2>&1
 code=$?
 grep -E 'calls hit' "$work/faults"
-expect_equal 'every seventh call: no run aborts, hangs, or leaves the next one wrong' '' "$(grep '^not ok' "$work/faults")"
+expect_equal 'every eleventh call: no run aborts, hangs, or leaves the next one wrong' '' "$(grep '^not ok' "$work/faults")"
 expect_code 'and all of the sample was run' 0
