@@ -158,7 +158,7 @@ Progress Console::progress(std::size_t rows) {
     if (now.running.size() == rows) break;
     std::string last = (running.latest == Stream::out ? running.out : running.err).text();
     if (last.empty()) last = (running.latest == Stream::out ? running.err : running.out).text();
-    now.running.push_back({shown(graph_.node(running.id).label), time - running.since_ms, std::move(last)});
+    now.running.push_back({graph_.node(running.id).label, time - running.since_ms, std::move(last)});
   }
   return now;
 }

@@ -151,7 +151,7 @@ void GithubLog::write_summary(const RunSummary& summary) {
     return;
   }
   const auto used = std::min<std::size_t>(static_cast<std::size_t>(info.st_size), summary_bytes);
-  const std::string text = step_summary(summary, rows_, summary_bytes - used);
+  const std::string text = without_secrets(step_summary(summary, rows_, summary_bytes - used));
   [[maybe_unused]] const ssize_t written = ::write(fd, text.data(), text.size());
   ::close(fd);
 }
