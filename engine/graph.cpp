@@ -97,8 +97,11 @@ void Graph::report_cycle(const std::vector<std::uint32_t>& open, Diagnostics& di
   // Begin with the node that the file names first, so that the message does not depend on where the walk began.
   std::rotate(path.begin(), std::min_element(path.begin(), path.end()), path.end());
 
+  constexpr std::size_t most_shown = 20;  // a longer cycle is no easier to break for being shown whole
+  const std::size_t shown = path.size() <= most_shown ? path.size() : most_shown;
   std::string text;
-  for (const NodeId member : path) text += fmt::format("{} -> ", node(member).label);
+  for (std::size_t i = 0; i < shown; ++i) text += fmt::format("{} -> ", node(path[i]).label);
+  if (shown < path.size()) text += fmt::format("{} more -> ", path.size() - shown);
   text += node(path.front()).label;
 
   const auto edge_place = [&](NodeId from, NodeId to) {
@@ -110,7 +113,7 @@ void Graph::report_cycle(const std::vector<std::uint32_t>& open, Diagnostics& di
   Diagnostic& found =
       diagnostics.error(edge_place(path[0], second), fmt::format("nodes depend on each other: {}", text),
                         "remove one of these references");
-  for (std::size_t i = 1; i < path.size(); ++i) {
+  for (std::size_t i = 1; i < shown; ++i) {
     const NodeId next = path[(i + 1) % path.size()];
     found.notes.push_back(
         {fmt::format("{} refers to {} here", node(path[i]).label, node(next).label), edge_place(path[i], next)});

@@ -132,17 +132,18 @@ struct Selection {
 std::vector<Selection> select_claims(const std::vector<InputPattern>& inputs, const ClaimIndex& index) {
   std::vector<Selection> selected;
   std::vector<const Claim*> reached;
+  std::unordered_set<const Claim*> known;  // those that are selected
   for (const InputPattern& input : inputs) {
     if (input.exclude) {
-      std::erase_if(selected, [&](const Selection& s) { return excludes(input.pattern, s.claim->path); });
+      std::erase_if(selected, [&](const Selection& s) {
+        return excludes(input.pattern, s.claim->path) && known.erase(s.claim) > 0;
+      });
       continue;
     }
     reached.clear();
     index.collect(input.pattern, reached);
-    for (const Claim* claim : reached) {
-      const auto same = [&](const Selection& s) { return s.claim == claim; };
-      if (std::none_of(selected.begin(), selected.end(), same)) selected.push_back({claim, &input});
-    }
+    for (const Claim* claim : reached)
+      if (known.insert(claim).second) selected.push_back({claim, &input});
   }
   return selected;
 }

@@ -76,8 +76,10 @@ bool add_targets(const ExpandedTable& expanded, Target common, ExpansionBudget& 
                  std::vector<Target>& targets) {
   const std::vector<Axis>& axes = expanded.matrix->axes();
   const std::size_t count = expanded.matrix->size();
-  const std::size_t each = bytes_per_node + weight_of(common.table) + weight_of_variables(common.env_read);
-  if (!budget.spend((count - 1) * each, common.place, findings)) return false;
+  if (count > 1) {
+    const std::size_t each = bytes_per_node + weight_of(common.table) + weight_of_variables(common.env_read);
+    if (!budget.spend((count - 1) * each, common.place, findings)) return false;
+  }
   std::vector<std::string_view> values(axes.size());
   for (std::size_t node = 0; node < count; ++node) {
     const std::vector<std::uint32_t> position = expanded.matrix->position(node);

@@ -59,6 +59,17 @@ TEST_CASE("a cycle is named from the node that the file names first") {
         std::vector<std::string>{"nodes depend on each other: a -> a"});
 }
 
+TEST_CASE("of a long cycle the beginning is shown") {
+  std::vector<Node> nodes;
+  for (int i = 0; i < 50'000; ++i) nodes.push_back(make_node(std::to_string(i), {std::to_string((i + 1) % 50'000)}));
+  Diagnostics diagnostics;
+  static_cast<void>(Graph::link(std::move(nodes), diagnostics));
+  REQUIRE(diagnostics.all().size() == 1);
+  CHECK(diagnostics.all()[0].message.starts_with("nodes depend on each other: 0 -> 1 -> 2 -> "));
+  CHECK(diagnostics.all()[0].message.ends_with("19 -> 49980 more -> 0"));
+  CHECK(diagnostics.all()[0].notes.size() == 19);
+}
+
 TEST_CASE("outputs that are equal or inside one another") {
   CHECK(errors_of({make_node("a", {}, {"out/x"}), make_node("b", {}, {"out/x"})}) ==
         std::vector<std::string>{"two nodes have the output `out/x`: a and b"});
