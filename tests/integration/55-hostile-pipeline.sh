@@ -225,8 +225,9 @@ expect_no_file 'and runs nothing of them' ran
 
 # --- what becomes of a small file ---
 bounded() { # what
-  (ulimit -v 1500000 && timeout 60 "$TRILOCK" check) >"$work/out" 2>"$work/err"
+  (ulimit -v 1500000 && timeout 120 "$TRILOCK" check) >"$work/out" 2>"$work/err"
   code=$?
+  err=$(cat "$work/err")
   expect_code "$1: an error of the pipeline" 2
 }
 {

@@ -113,3 +113,12 @@ TEST_CASE("the summary is cut where it would be refused, after whole rows") {
   CHECK(text[last - 1] == '\n');
   CHECK(step_summary({}, rows, 20).empty());
 }
+
+TEST_CASE("of many lines none is a command") {
+  CHECK(without_commands("::error::x\n a ::b\n\t::group::\n") == "\\::error::x\n a ::b\n\t\\::group::\n");
+  CHECK(without_commands("a\r::error::x") == "a\r\\::error::x");
+  CHECK(without_commands("\xc2\xa0\xe3\x80\x80::add-mask::e") == "\xc2\xa0\xe3\x80\x80\\::add-mask::e");
+  CHECK(without_commands("x ##[error]y") == "x ## [error]y");
+  CHECK(without_commands("").empty());
+  CHECK(without_commands("\n") == "\n");
+}

@@ -42,3 +42,23 @@ TEST_CASE("findings of many nodes come in the order of the file") {
   }
   CHECK(found == places);
 }
+
+TEST_CASE("a node that writes what a variable is read from is told so") {
+  MemoryBuild build;
+  build.disk.put("/w/out/VERSION", "1");
+  build.disk.put_symlink("/w/VERSION", "out/VERSION");
+  const auto findings = [&](std::string_view file, std::string_view output) {
+    build.disk.put("/w/trilock.toml", fmt::format("[vars]\nv = {{ file = \"{}\" }}\nunused = {{ file = \"other\" }}\n"
+                                                  "[command.a]\nscript = \"echo ${{var.v}}\"\noutputs = [\"{}\"]\n",
+                                                  file, output));
+    (void)build.run();
+    return build.findings.substr(0, build.findings.find('\n'));
+  };
+  CHECK(findings("out/VERSION", "out/VERSION") ==
+        "error: command.a writes `out/VERSION`, which a variable is read from");
+  CHECK(findings("./out//VERSION", "out") ==
+        "error: command.a writes `out`, which holds `out/VERSION`, which a variable is read from");
+  CHECK(findings("VERSION", "out/VERSION") ==
+        "error: command.a writes `out/VERSION`, which holds `VERSION`, which a variable is read from");
+  CHECK(findings("VERSION", "other").empty());
+}

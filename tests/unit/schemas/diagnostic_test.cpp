@@ -260,3 +260,45 @@ TEST_CASE("UTF-8 as RFC 3629 has it") {
   CHECK(code_point_offset("é日x", 2) == 5);
   CHECK(code_point_offset("é", 9) == 2);
 }
+
+TEST_CASE("what is quoted is reworded first, and carets stay below the span") {
+  SourceMap sources;
+  const auto id = sources.add("a.toml", "key = \"s3cret/x\" # s3cret\n" + std::string(300, 'x') + "s3cret = 1\n");
+  Diagnostics diagnostics;
+  const Reword hide = [](std::string text) {
+    for (std::size_t at = 0; (at = text.find("s3cret")) != std::string::npos;) text.replace(at, 6, "***");
+    return text;
+  };
+  Diagnostic& found = diagnostics.error({id, 1, 14, 2}, "not `s3cret`", "not `s3cret` either");
+  found.notes.push_back({"s3cret is here", {id, 1, 7, 10}});
+  CHECK(render(found, sources, hide) ==
+        "error: not `***`\n"
+        "  --> a.toml:1:14\n"
+        "   |\n"
+        " 1 | key = \"***/x\" # ***\n"
+        "   |           ^^\n"
+        "   = help: not `***` either\n"
+        "note: *** is here\n"
+        "  --> a.toml:1:7\n"
+        "   |\n"
+        " 1 | key = \"***/x\" # ***\n"
+        "   |       ^^^^^^^\n");
+  CHECK(render(diagnostics.error({id, 2, 303, 1}, "cut"), sources, hide).find("s3c") == std::string::npos);
+}
+
+TEST_CASE("the first hundred of a kind are kept, and all are counted") {
+  Diagnostics part;
+  for (int i = 0; i < 70; ++i) part.error({}, "e");
+  Diagnostics all;
+  for (int i = 0; i < 3; ++i) all.append(part);
+  for (int i = 0; i < 101; ++i) all.warning({}, "w");
+  CHECK(all.error_count() == 210);
+  CHECK(all.all().size() == 2 * most_findings);
+  REQUIRE(all.left_out().size() == 2);
+  CHECK(all.left_out()[0].message == "110 more errors are not shown");
+  CHECK(all.left_out()[1].message == "1 more warning is not shown");
+  Diagnostics twice;
+  twice.append(all);
+  CHECK(twice.error_count() == 210);
+  CHECK(twice.left_out()[0].message == "110 more errors are not shown");
+}
