@@ -84,7 +84,7 @@ system_error errc error_code error_condition generic_category system_category sy
 thread jthread this_thread::* thread
 tuple apply forward_as_tuple get ignore make_tuple tie tuple tuple_size_v
 type_traits conditional_t decay_t enable_if_t false_type invoke_result_t is_same_v is_trivially_copyable_v is_void_v remove_cvref_t true_type
-type_traits is_trivially_destructible_v is_trivially_default_constructible_v is_enum_v is_base_of_v underlying_type_t is_integral_v
+type_traits is_convertible_v is_trivially_destructible_v is_trivially_default_constructible_v is_enum_v is_base_of_v underlying_type_t is_integral_v
 unordered_map unordered_map unordered_multimap
 unordered_set unordered_multiset unordered_set
 utility as_const declval exchange forward get in_place in_place_t make_pair move pair piecewise_construct swap to_underlying unreachable
