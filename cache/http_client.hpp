@@ -72,7 +72,8 @@ struct HttpSettings {
   std::string url;  // scheme, host, port and path; without user, query and a `/` at the end
   std::string user;
   std::string password;
-  std::string token;  // a bearer token; wins over user and password. With neither, ~/.netrc is asked
+  std::string token;             // a bearer token; wins over user and password. With neither, ~/.netrc is asked
+  bool withholds_token = false;  // there is one, which the runner has not meant for this server
   std::string ca_file;
   std::string ca_directory;
   std::chrono::milliseconds connect_timeout{3'000};

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cache/hash.hpp"
+#include "cache/http_origin.hpp"
 #include "cache/real_disk.hpp"
 #include "cache/remote_api/messages.hpp"
 
@@ -172,10 +173,21 @@ Result<HttpSettings> read_http_settings(std::string_view url, const ReadVariable
   }
   const auto value = [&](const std::string& name) { return variable(name).value_or(""); };
   settings.token = value("TRILOCK_CACHE_TOKEN");
+  const Result<bool> may_have = may_have_token(settings.url, variable);
+  if (!may_have) return std::unexpected(may_have.error());
+  if (!*may_have) settings.withholds_token = !std::exchange(settings.token, {}).empty();
   settings.ca_file = value("CURL_CA_BUNDLE");
   if (settings.ca_file.empty()) settings.ca_file = value("SSL_CERT_FILE");
   settings.ca_directory = value("SSL_CERT_DIR");
   return settings;
+}
+
+std::optional<Error> withheld_token(const HttpSettings& settings) {
+  if (!settings.withholds_token) return std::nullopt;
+  const std::optional<HttpOrigin> origin = origin_of(settings.url);
+  return Error{ErrorKind::invalid, fmt::format("`TRILOCK_CACHE_TOKEN` is not sent to the cache `{}`", settings.url),
+               origin ? fmt::format("if it is meant for that server, set `TRILOCK_CACHE_HOST={}`", to_string(*origin))
+                      : "name the server in `TRILOCK_CACHE_HOST`"};
 }
 
 HttpTier::HttpTier(HttpSettings settings, CacheMode mode, Confinement confinement)

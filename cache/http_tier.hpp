@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_set>
 
 #include "cache/beneath.hpp"
@@ -18,9 +19,13 @@
 
 namespace trilock {
 
-// From the URL of [cache], and `TRILOCK_CACHE_TOKEN`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` and `SSL_CERT_DIR`. invalid:
-// what fault_of_shared names.
+// From the URL of [cache], and `TRILOCK_CACHE_TOKEN`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` and `SSL_CERT_DIR`. The token
+// is left out where the runner has not named the server (cache/http_origin.hpp). invalid: what fault_of_shared names,
+// and a `TRILOCK_CACHE_HOST` that is none.
 Result<HttpSettings> read_http_settings(std::string_view url, const ReadVariable& variable);
+
+// What to tell the user, with advice, when there is a token that the server does not get.
+[[nodiscard]] std::optional<Error> withheld_token(const HttpSettings& settings);
 
 class HttpTier final : public CacheTier {
  public:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/cache_gc.hpp"
+#include "cache/http_origin.hpp"
 #include "cache/http_tier.hpp"
 #include "cache/publication.hpp"
 #include "cache/signed_tier.hpp"
@@ -50,11 +51,13 @@ ResultCache::ResultCache(Workspace& workspace, const CacheSettings& settings, st
              use == Use::keep ? CacheDirectory::Access::read_write : CacheDirectory::Access::read,
              workspace.cache_dir_is_named(settings) ? CacheDirectory::Descriptions::keep
                                                     : CacheDirectory::Descriptions::drop) {
-  Result<std::unique_ptr<CacheTier>> shared = open_shared_tier(workspace, settings);
+  if (use == Use::look && unasked_server(workspace, settings)) return;
+  const auto warn = [&](std::string warning) { warnings_.push_back(std::move(warning)); };
+  Result<std::unique_ptr<CacheTier>> shared = open_shared_tier(workspace, settings, warn);
   if (shared)
     shared_ = std::move(*shared);
   else
-    warnings_.push_back(fmt::format("the shared cache is not used: {}", shared.error().message));
+    warn(fmt::format("the shared cache is not used: {}", shared.error().message));
   if (use == Use::look) return;
   const bool writes = settings.mode == CacheMode::read_write;
   publisher_ = std::make_unique<Publisher>(local_, writes ? shared_.get() : nullptr);
@@ -228,7 +231,20 @@ std::vector<std::string> ResultCache::finish(End end) {
   return warnings;
 }
 
-Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const CacheSettings& settings) {
+std::optional<Error> unasked_server(const Workspace& workspace, const CacheSettings& settings) {
+  if (settings.shared_kind() != SharedKind::http || settings.shared_from_runner) return std::nullopt;
+  const auto variable = [&](const std::string& name) { return workspace.environment().get(name); };
+  const Result<HttpSettings> http = read_http_settings(settings.shared, variable);
+  if (!http || is_named_by_runner(http->url, variable)) return std::nullopt;
+  const std::optional<HttpOrigin> origin = origin_of(http->url);
+  return Error{
+      ErrorKind::invalid, fmt::format("the cache `{}` is not asked, since only a file names it", http->url),
+      origin ? fmt::format("a run asks it; `TRILOCK_CACHE_HOST={}` lets other commands ask it too", to_string(*origin))
+             : "a run asks it"};
+}
+
+Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const CacheSettings& settings,
+                                                    const std::function<void(std::string)>& warn) {
   const auto absolute = [&](const std::string& path) { return workspace.absolute_path(path); };
   const bool writes = settings.mode == CacheMode::read_write;
   std::unique_ptr<CacheTier> tier;
@@ -244,6 +260,8 @@ Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const 
       Result<HttpSettings> http = read_http_settings(
           settings.shared, [&](const std::string& name) { return workspace.environment().get(name); });
       if (!http) return std::unexpected(http.error());
+      if (const std::optional<Error> withheld = withheld_token(*http); withheld && warn)
+        warn(fmt::format("{}; {}", withheld->message, withheld->help));
       tier = std::make_unique<HttpTier>(std::move(*http), settings.mode, workspace.confinement());
       break;
     }

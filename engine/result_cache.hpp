@@ -99,7 +99,12 @@ class ResultCache {
 };
 
 // The tier that `settings` name, with what signs and checks its results; null when they name none. Errors, all of the
-// user's making: a key that cannot be read, a URL that is none.
-Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const CacheSettings& settings);
+// user's making: a key that cannot be read, a URL that is none. `warn` hears what does not keep it from being used.
+Result<std::unique_ptr<CacheTier>> open_shared_tier(Workspace& workspace, const CacheSettings& settings,
+                                                    const std::function<void(std::string)>& warn = nullptr);
+
+// Commands that run nothing ask no server that only a file of the workspace names: ResultCache leaves it out with
+// Use::look. Here is what the user should know then, with advice; nothing when there is no such server.
+[[nodiscard]] std::optional<Error> unasked_server(const Workspace& workspace, const CacheSettings& settings);
 
 }  // namespace trilock

@@ -21,8 +21,9 @@ enum class CacheMode : std::uint8_t { read, read_write };
 enum class SharedKind : std::uint8_t { none, directory, http };
 
 struct CacheSettings {
-  std::string dir;     // "" when not set; may start with `~/`
-  std::string shared;  // "" when not set; a directory, or a URL with the scheme http or https
+  std::string dir;                  // "" when not set; may start with `~/`
+  std::string shared;               // "" when not set; a directory, or a URL with the scheme http or https
+  bool shared_from_runner = false;  // the whole of `shared` is the value of one variable that the runner set
   CacheMode mode = CacheMode::read;
   std::string name_space;                 // the salt of shared keys; "" for none
   std::string sign_key;                   // path of a private key, or ""; may start with `~/`

@@ -37,7 +37,7 @@ class CacheReader {
   CacheSettings read() {
     CacheSettings settings;
     settings.dir = take("dir");
-    settings.shared = take("shared");
+    const TextSource source = source_of_shared(settings);
     settings.mode = take("mode") == "read-write" ? CacheMode::read_write : CacheMode::read;
     settings.name_space = take("namespace");
     settings.sign_key = take("sign-key");
@@ -51,10 +51,15 @@ class CacheReader {
     const std::array<std::span<const KeySpec>, 1> allowed = {cache_keys()};
     Diagnostics found = Diagnostics::unbounded();
     check_keys(table_, "cache", config_.place, allowed, found);
+    // A diagnostic shows the line of its place, which must not be one with a password.
+    const Place place =
+        settings.shared.empty() || settings.shared.contains('@') ? config_.place : table_.find("shared")->place;
     if (const std::optional<UrlFault> fault = fault_of_shared(settings.shared)) {
-      // A diagnostic shows the line of its place, which must not be one with a password.
-      const bool secret = settings.shared.contains('@');
-      found.error(secret ? config_.place : table_.find("shared")->place, fault->message, fault->help);
+      found.error(place, fault->message, fault->help);
+    } else if (source == TextSource::assembled && settings.shared_kind() == SharedKind::http) {
+      // Otherwise the file could send a part of the environment to a server of its own.
+      found.error(place, "the URL of the cache is put together from references",
+                  "write it as it is, or take all of it from one variable: `shared = \"${env.CACHE_URL}\"`");
     }
     findings_.absorb_new_places(found);
     return settings;
@@ -68,6 +73,16 @@ class CacheReader {
   std::string take(std::string_view key) {
     const auto entry = find(key);
     return entry == table_.entries.end() ? std::string() : replace(entry->value);
+  }
+
+  TextSource source_of_shared(CacheSettings& settings) {
+    const Config* value = table_.find("shared");
+    const std::string written = value == nullptr || value->text() == nullptr ? "" : value->text()->literal;
+    settings.shared = take("shared");
+    if (settings.shared.empty()) return TextSource::file;
+    const TextSource source = variables_.source_of(written);
+    settings.shared_from_runner = source == TextSource::runner;
+    return source;
   }
 
   std::string replace(Config& from) {

@@ -207,6 +207,33 @@ std::optional<std::string> Variables::git(std::string_view fact, Place place) {
   return std::nullopt;
 }
 
+TextSource Variables::source_of(std::string_view written) {
+  if (!written.contains("${")) return TextSource::file;
+  if (!written.starts_with("${") || written.find('}') != written.size() - 1) return TextSource::assembled;
+  std::string_view name = written.substr(2, written.size() - 3);
+  if (name.starts_with("env.")) return TextSource::runner;
+  if (!name.starts_with("var.")) return TextSource::assembled;
+  name.remove_prefix(4);
+  const auto found = index_.find(std::string(name));
+  return found == index_.end() ? TextSource::assembled : source_of(variables_[found->second]);
+}
+
+TextSource Variables::source_of(const Variable& variable) {
+  if (variable.given || inherited(variable.entry.key)) return TextSource::runner;
+  const ConfigTable* table = variable.entry.value.table();
+  const Text* text = variable.entry.value.text();
+  if (const Config* name = table == nullptr ? nullptr : table->find("env")) {
+    // A name that is put together may choose among all variables, and the value counts as put together too.
+    if (name->text() == nullptr || name->text()->literal.contains("${")) return TextSource::assembled;
+    if (world_.environment(name->text()->literal)) return TextSource::runner;
+    const Config* fallback = table->find(variable_default);
+    text = fallback == nullptr ? nullptr : fallback->text();
+  } else if (table != nullptr && table->find("git") != nullptr) {
+    return TextSource::assembled;
+  }
+  return text == nullptr ? TextSource::file : source_of(text->literal);
+}
+
 Variables::EnvRead Variables::take_env_read() {
   return std::exchange(env_read_, {});
 }

@@ -17,6 +17,13 @@
 
 namespace trilock {
 
+// Where a string has its text from.
+enum class TextSource : std::uint8_t {
+  file,       // as it stands in a file of the workspace
+  runner,     // whole from one variable that the runner set: of the environment, or by --var
+  assembled,  // text and references, or several references
+};
+
 class Variables final : public Names {
  public:
   // Environment variables that were read, and what they held.
@@ -35,6 +42,9 @@ class Variables final : public Names {
   std::optional<std::string> environment(std::string_view name, Place place) override;
   std::optional<std::string> git(std::string_view fact, Place place) override;
   ExpansionBudget& budget() override { return budget_; }
+
+  // Of a string as it was written, through the variables that it refers to; call it when its value is known.
+  [[nodiscard]] TextSource source_of(std::string_view written);
 
   // All that was read from the environment since the last call, through variables too.
   [[nodiscard]] EnvRead take_env_read();
@@ -61,6 +71,7 @@ class Variables final : public Names {
                                               const std::string& name);
   std::optional<std::string> inherited(const std::string& name);
   bool may_be_value(const std::string& value, const ConfigEntry& entry);
+  TextSource source_of(const Variable& variable);
   void report_cycle(std::string_view name, Place place);
 
   PipelineWorld& world_;

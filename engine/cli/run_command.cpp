@@ -24,6 +24,7 @@
 #include "engine/cli/standard_output.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/old_state.hpp"
+#include "engine/result_cache.hpp"
 #include "engine/workspace_lock.hpp"
 
 namespace trilock::cli {
@@ -126,6 +127,9 @@ int dry_run(const Invocation& invocation, const Session& session, const std::vec
     ++(report.may_run ? summary.may_run : summary.counts[static_cast<std::size_t>(report.outcome)]);
     events.node_finished(next.id, report);
   }
+  const auto unasked = unasked_server(*session.workspace, session.planned.pipeline.cache);
+  if (unasked && summary.counts[static_cast<std::size_t>(Outcome::ran)] > 0)
+    events.warning(fmt::format("{}; {}", unasked->message, unasked->help));
   summary.duration_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count());
   events.run_finished(summary);

@@ -10,6 +10,7 @@
 #include "engine/cli/session.hpp"
 #include "engine/cli/standard_output.hpp"
 #include "engine/cli/terminal_text.hpp"
+#include "engine/result_cache.hpp"
 #include "schemas/json.hpp"
 #include "schemas/utf8.hpp"
 
@@ -250,6 +251,9 @@ int why_command(const Invocation& invocation) {
   const auto asked = std::ranges::find(forecasts, selected.front(), &Forecast::id);
   std::vector<OutputChange> outputs = output_changes(session, *asked);
   add_upstream_change(*asked, outputs);
+  const auto unasked = unasked_server(*session.workspace, session.planned.pipeline.cache);
+  if (unasked && asked->decision.next == Next::run)
+    print_err("warning: {}\n  = help: {}\n", unasked->message, unasked->help);
   if (invocation.json)
     print_json(*asked, outputs, session.planned.graph.node(asked->id).label);
   else

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 client=$(dirname "$TRILOCK")/../../tests/support/cache_client
 [ -x "$client" ] || die "no cache_client at $client: build it first"
-unset TRILOCK_CACHE_MODE TRILOCK_CACHE_NAMESPACE TRILOCK_CACHE_TOKEN CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR
+unset TRILOCK_CACHE_MODE TRILOCK_CACHE_NAMESPACE TRILOCK_CACHE_TOKEN TRILOCK_CACHE_HOST CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 export HOME=$work/home
 mkdir -p "$HOME" "$work/server" "$work/files" "$work/got"

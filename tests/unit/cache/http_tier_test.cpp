@@ -535,7 +535,11 @@ TEST_CASE("http: what the URL and the environment say") {
   CHECK(plain.url == "http://ci.example:8080/a/b");
   CHECK(plain.user.empty());
   CHECK(plain.ca_file.empty());
-  env = {{"TRILOCK_CACHE_TOKEN", "t"}, {"SSL_CERT_FILE", "/ssl.pem"}, {"SSL_CERT_DIR", "/certs"}};
+  CHECK_FALSE(withheld_token(plain));
+  env = {{"TRILOCK_CACHE_TOKEN", "t"},
+         {"TRILOCK_CACHE_HOST", "ci.example"},
+         {"SSL_CERT_FILE", "/ssl.pem"},
+         {"SSL_CERT_DIR", "/certs"}};
   const HttpSettings with = read_http_settings("https://us%65r:p%40ss%3aword%@ci.example", variable).value();
   CHECK(with.url == "https://ci.example");
   CHECK(with.user == "user");
@@ -547,6 +551,15 @@ TEST_CASE("http: what the URL and the environment say") {
   CHECK(read_http_settings("https://user@ci.example/x@y", variable).value().ca_file == "/curl.pem");
   CHECK(read_http_settings("https://user@ci.example/x@y", variable).value().url == "https://ci.example/x@y");
   CHECK(read_http_settings("grpc://ci.example", variable).error().kind == ErrorKind::invalid);
+
+  const HttpSettings elsewhere = read_http_settings("https://user:word@ci.example:444/a", variable).value();
+  CHECK(elsewhere.token.empty());
+  const Error withheld = withheld_token(elsewhere).value();
+  CHECK(withheld.message == "`TRILOCK_CACHE_TOKEN` is not sent to the cache `https://ci.example:444/a`");
+  CHECK(withheld.help == "if it is meant for that server, set `TRILOCK_CACHE_HOST=https://ci.example:444`");
+  env["TRILOCK_CACHE_HOST"] = "https://ci.example/cache";
+  CHECK(read_http_settings("https://ci.example", variable).error().message ==
+        "`TRILOCK_CACHE_HOST` is no origin of a server");
 }
 
 }  // namespace trilock

@@ -322,6 +322,54 @@ error: `trusted-keys`: expected an array of strings, found a string
   CHECK(fault("http://h/a#b") == "the URL of the cache has a query or a fragment");
 }
 
+TEST_CASE("the cache: a URL stands in the file, or is all of one variable") {
+  FakeWorld world;
+  world.env = {{"URL", "https://ci.example"}, {"HOST", "ci.example"}, {"SCHEME", "https:"}, {"TRILOCK_VAR_given", "s"}};
+  world.files["url.txt"] = "https://ci.example\n";
+  const auto with = [&](const std::string& vars, const std::string& shared) {
+    world.files["trilock.toml"] = "[vars]\n" + vars + "\n[cache]\nshared = \"" + shared + "\"\n";
+    return load(world);
+  };
+  const auto from_runner = [&](const std::string& vars, const std::string& shared) {
+    const Loaded loaded = with(vars, shared);
+    CHECK(loaded.findings == "");
+    return loaded.pipeline.cache.shared_from_runner;
+  };
+  CHECK(from_runner("", "${env.URL}"));
+  CHECK(from_runner("u = { env = \"URL\" }", "${var.u}"));
+  CHECK(from_runner("u = \"${env.URL}\"\nv = \"${var.u}\"", "${var.v}"));
+  CHECK(from_runner("given = \"https://other.example\"", "${var.given}"));
+  CHECK_FALSE(from_runner("", "https://ci.example"));
+  CHECK_FALSE(from_runner("u = \"https://ci.example\"", "${var.u}"));
+  CHECK_FALSE(from_runner("u = { env = \"NONE\", default = \"https://ci.example\" }", "${var.u}"));
+  CHECK_FALSE(from_runner("u = { file = \"url.txt\" }", "${var.u}"));
+  CHECK_FALSE(from_runner("team = \"tools\"", "/mnt/${var.team}/${env.HOST}"));
+
+  CHECK(with("", "https://${env.HOST}.evil.example/").findings ==
+        R"(error: the URL of the cache is put together from references
+  --> trilock.toml:4:10
+   |
+ 4 | shared = "https://${env.HOST}.evil.example/"
+   |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: write it as it is, or take all of it from one variable: `shared = "${env.CACHE_URL}"`
+)");
+  const std::pair<std::string, std::string> assembled[] = {
+      {"", "${env.SCHEME}//${env.HOST}"},
+      {"", "${env.URL}/"},
+      {"h = { env = \"HOST\" }", "https://evil.example/${var.h}"},
+      {"h = \"https://evil.example/${env.HOST}\"", "${var.h}"},
+      {"h = \"x-${env.HOST}\"\nu = \"https://evil.example/${var.h}\"", "${var.u}"},
+      {"u = { env = \"NONE\", default = \"https://evil.example/${env.HOST}\" }", "${var.u}"},
+      {"n = \"URL\"\nu = { env = \"${var.n}\" }", "${var.u}"},
+      {"team = \"tools\"", "https://evil.example/${var.team}"},
+  };
+  for (const auto& [vars, shared] : assembled) {
+    CAPTURE(vars);
+    CAPTURE(shared);
+    CHECK(with(vars, shared).findings.starts_with("error: the URL of the cache is put together from references\n"));
+  }
+}
+
 TEST_CASE("the cache: the runner decides over the file") {
   std::map<std::string, std::string> env;
   const ReadVariable variable = [&](const std::string& name) -> std::optional<std::string> {
