@@ -244,6 +244,7 @@ AffectedAnswer find_affected(Workspace& workspace, const PlannedPipeline& planne
   RevisionDisk disk(workspace.disk(), revision.top(), revision.differences(), outputs_of(workspace, planned.graph));
   RevisionRunner runner(workspace.runner(), revision);
   Workspace then(workspace.root(), workspace.place(), workspace.environment(), disk, workspace.db(), runner);
+  then.questions().ask_quietly();
   then.questions().remember(workspace.questions().take_new_answers());
   if (!then.tree().exists(load.path)) {
     answer.warnings.push_back(fmt::format("the revision has no `{}`", load.path));

@@ -416,9 +416,14 @@ Decision decide(RunState& state, NodeId id) {
   if (skip_for_dependencies(state, id, decision)) return decision;
   Resolver resolver(state, id);
   if (!state.comparing && skip_for_condition(state.graph.node(id), resolver, decision)) return decision;
-  if (Status complete = complete_action(state, id, resolver, decision); !complete) {
-    decision.next = Next::fail;
-    decision.error = complete.error();
+  const Status complete = complete_action(state, id, resolver, decision);
+  // A rule that was refused one answer may have gone another way, to an action that the run will not have.
+  const bool not_known = resolver.not_known() || (!complete && complete.error().kind == ErrorKind::not_known);
+  if (not_known || !complete) {
+    decision.error = resolver.not_known() ? *resolver.not_known() : complete.error();
+    decision.next = not_known ? Next::run : Next::fail;
+    decision.not_known = not_known && !state.forced[index_of(id)];
+    if (not_known) decision.reason = decision.error.message;
     return decision;
   }
   decision.key = fast_key(material_of(state, decision));
@@ -437,7 +442,9 @@ Decision decide(RunState& state, NodeId id) {
   decision.next = Next::run;
   decision.result.reset();
   decision.revival.clear();
-  if (!use_cached(state, id, resolver, decision)) decision.reason = why;
+  if (use_cached(state, id, resolver, decision)) return decision;
+  decision.not_known = resolver.not_known().has_value();
+  decision.reason = decision.not_known ? resolver.not_known()->message : why;
   return decision;
 }
 

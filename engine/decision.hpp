@@ -32,6 +32,7 @@ struct Decision {
   std::vector<DiscoveredInput> discovered;  // as the last result named them; after a run, as that one did
   FastDigest key;
   bool has_key = false;
+  bool not_known = false;  // whether it will run cannot be told, as `reason` says: only a run may ask (`next` is `run`)
   std::vector<FieldChange> changes;
   std::optional<ActionResult> result;
   std::vector<Process> revival;            // restore: brings back what `result` had outside (Rule::revive)

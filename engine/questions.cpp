@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "cache/hash.hpp"
+#include "engine/outside.hpp"
 
 namespace trilock {
 namespace {
@@ -123,12 +126,17 @@ Result<Questions::Known> Questions::ask_tool(const Question& question, const std
   if (executable.empty())
     return fail(ErrorKind::tool_missing,
                 fmt::format("`{}` is not in PATH", question.argv.empty() ? "" : question.argv[0]));
+  if (quiet_)
+    if (Status allowed = check_quiet(question, executable); !allowed) return std::unexpected(allowed.error());
   // Taken before the tool looks, so that what changes while it looks makes the answer stale.
   const std::string before = fingerprint(question, executable, {});
   const std::vector<EnvVar> base = environment_.base();
+  const std::vector<EnvVar> own = quiet_ ? quiet_environment(question) : question.env;
+  const Result<std::string> scratch = quiet_ ? scratch_for(own) : Result<std::string>();
+  if (!scratch) return std::unexpected(scratch.error());
   ProcessSpec spec{.executable = executable,
                    .argv = question.argv,
-                   .env = compose_environment({&base, &question.env}, {tree_.root(), ""}),
+                   .env = compose_environment({&base, &own}, {tree_.root(), *scratch}),
                    .dir = tree_.absolute(question.dir),
                    .timeout_ms = 0,
                    .on_output = {}};
@@ -137,11 +145,48 @@ Result<Questions::Known> Questions::ask_tool(const Question& question, const std
   if (!run) return std::unexpected(run.error());
   if (run->end == ProcessEnd::cancelled) return fail(ErrorKind::interrupted, "interrupted");
   Known known;
-  known.answer = {.exit_code = run->exit_code, .out = std::move(run->out), .err = std::move(run->err)};
+  known.answer = {.exit_code = run->exit_code, .out = std::move(run->out), .err = std::move(run->err), .quiet = quiet_};
   if (question.learn && known.answer.exit_code == 0) known.learned = question.learn(known.answer.out);
   known.fingerprint = known.learned.empty() ? before : fingerprint(question, executable, known.learned);
   known.of_this_run = true;
   return known;
+}
+
+// Whatever the way to it: a link of the workspace that leads out of it may lead elsewhere in the next commit.
+Status Questions::check_quiet(const Question& question, const std::string& executable) const {
+  const auto refuse = [](std::string_view why) {
+    return fail(ErrorKind::not_known, fmt::format("not known before a run: {}", why));
+  };
+  if (!question.quiet.refused.empty()) return refuse(question.quiet.refused);
+  if (is_outside(executable, tree_.root())) return {};
+  return refuse(fmt::format("`{}` is a program of the workspace, which only a run starts", executable));
+}
+
+// One for all questions: go has a cache there.
+Result<std::string> Questions::scratch_for(const std::vector<EnvVar>& env) {
+  const auto names_it = [](const EnvVar& variable) { return variable.value.contains(scratch_marker); };
+  if (std::ranges::none_of(env, names_it)) return std::string();
+  const std::lock_guard lock(mutex_);
+  if (!scratch_) {
+    Result<PrivateDirectory> made = PrivateDirectory::make(tree_.disk(), environment_);
+    if (!made) return std::unexpected(made.error());
+    scratch_.emplace(std::move(*made));
+  }
+  return scratch_->path();
+}
+
+std::vector<EnvVar> Questions::quiet_environment(const Question& question) const {
+  std::vector<EnvVar> env;
+  std::string path = environment_.path();
+  for (const EnvVar& variable : question.env) {
+    if (variable.name == "PATH")
+      path = variable.value;
+    else if (question.quiet.keeps_environment || variable.kind != EnvClass::declared)
+      env.push_back(variable);
+  }
+  env.insert(env.end(), question.quiet.set.begin(), question.quiet.set.end());
+  env.push_back({"PATH", path_outside(path, {tree_.root()}), EnvClass::declared});
+  return env;
 }
 
 std::string Questions::fingerprint(const Question& question, const std::string& executable,

@@ -55,6 +55,12 @@ const std::string* Resolver::value(std::string_view label, std::string_view name
   return nullptr;
 }
 
+Result<Answer> Resolver::ask(const Question& question) {
+  Result<Answer> answer = state_.questions.ask(question, look_);
+  if (!answer && answer.error().kind == ErrorKind::not_known && !not_known_) not_known_ = answer.error();
+  return answer;
+}
+
 std::vector<std::string> Resolver::find_executables(const std::string& name) {
   return find_all_executables(state_.tree, name, path_variable());
 }

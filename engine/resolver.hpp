@@ -20,7 +20,7 @@ class Resolver final : public ResolveContext {
   SourceTree& tree() override { return state_.tree; }
   std::string fill(const Text& text, std::string_view dir) override;
   const std::string* value(std::string_view label, std::string_view name) override;
-  Result<Answer> ask(const Question& question) override { return state_.questions.ask(question, look_); }
+  Result<Answer> ask(const Question& question) override;
   std::vector<std::string> find_executables(const std::string& name) override;
   Result<Tool> tool(const std::string& name) override;
   std::optional<std::string> environment(const std::string& name) override { return state_.environment.get(name); }
@@ -31,6 +31,8 @@ class Resolver final : public ResolveContext {
 
   // A value that a reference named and that the other node does not have: the action cannot be made.
   [[nodiscard]] const std::optional<Error>& missing_value() const { return missing_; }
+  // The first question that only a run may ask (ErrorKind::not_known).
+  [[nodiscard]] const std::optional<Error>& not_known() const { return not_known_; }
 
  private:
   void add_foreign_outputs(std::vector<std::string>& outputs) const;
@@ -40,6 +42,7 @@ class Resolver final : public ResolveContext {
   NodeId id_;
   Questions::Look look_;
   std::optional<Error> missing_;
+  std::optional<Error> not_known_;
   std::optional<std::string> path_variable_;
   std::string scratch_value_;
   std::optional<std::vector<std::string>> foreign_outputs_;

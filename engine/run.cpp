@@ -353,7 +353,7 @@ namespace {
 
 // A node that never ran here is compared with its last action anywhere, as far as the caches know it.
 void compare_with_elsewhere(RunState& state, const std::string& label, Decision& decision) {
-  if (decision.next != Next::run || state.recorded.contains(label)) return;
+  if (decision.next != Next::run || !decision.has_key || state.recorded.contains(label)) return;
   const std::optional<PortableAction> was = state.cache->latest(label);
   if (!was) return;
   const Result<PortableAction> now = portable_action_of(state, decision);

@@ -84,6 +84,7 @@ Result<std::unique_ptr<Workspace>> Workspace::open(std::string root, State state
   parts.db = std::move(*db);
   auto workspace = std::make_unique<Workspace>(std::move(root), std::move(opened->place), std::move(environment),
                                                *parts.disk, *parts.db, *parts.runner, recall);
+  if (state == State::use) workspace->questions_.ask_quietly();
   workspace->owned_ = std::move(parts);
   return workspace;
 }
@@ -116,6 +117,7 @@ Status Workspace::save() {
 }
 
 void Workspace::close() {
+  questions_.clear_scratch();
   owned_.runner.reset();
   owned_.journal.reset();
   owned_.db.reset();

@@ -25,7 +25,7 @@ namespace trilock {
 class Workspace {
  public:
   enum class State : std::uint8_t {
-    use,   // read what is there; nothing is made on disk
+    use,   // read what is there; nothing is made on disk, and tools are asked quietly (engine/questions.hpp)
     make,  // make the places of state where they are missing
   };
   enum class Recall : std::uint8_t {

@@ -41,12 +41,23 @@ struct Question {
   // More files by content that are only known from the answer; they are checked when the answer is used again.
   std::function<std::vector<std::string>(std::string_view out)> learn = nullptr;
   bool every_run = false;  // the answer holds for one run only
+
+  // How it is asked by commands that run nothing: so that the tool starts no program that the repository names, writes
+  // nothing to the workspace and asks no server that the runner has not named. It is the same question, and the answer
+  // must be the one that a run gets. Of `env`, what the pipeline declares is left out.
+  struct Quiet {
+    std::vector<EnvVar> set = {};    // on top of `env`; the scratch marker stands for a directory that is removed
+    std::string refused = {};        // why it cannot be asked so, as a clause: "`CC` is set by its `env`"; "" if it can
+    bool keeps_environment = false;  // `env` is as it should be
+  };
+  Quiet quiet = {};
 };
 
 struct Answer {
   int exit_code = 0;
   std::string out;
   std::string err;
+  bool quiet = false;  // asked in the manner of Question::Quiet
 };
 
 // What `plan` may look at.
@@ -67,7 +78,8 @@ class ResolveContext {
   [[nodiscard]] virtual std::string fill(const Text& text, std::string_view dir) = 0;
   // A value of a node that this one depends on; null when it has none of that name.
   [[nodiscard]] virtual const std::string* value(std::string_view label, std::string_view name) = 0;
-  // Ends in an error only when the process could not be started; a non-zero exit is an answer.
+  // Ends in an error only when the process could not be started (a non-zero exit is an answer), and with
+  // ErrorKind::not_known when only a run may start it.
   virtual Result<Answer> ask(const Question& question) = 0;
   // All executables of that name in PATH, in its order; absolute paths.
   virtual std::vector<std::string> find_executables(const std::string& name) = 0;

@@ -17,6 +17,7 @@ enum class ErrorKind : std::uint8_t {
   tool_failed,   // an executable ran and failed
   corrupt,       // stored data does not have the digest or the form that it should have
   interrupted,   // the user asked to stop
+  not_known,     // to find out, something would have to be started that only a run starts
 };
 
 // `message` is lower case, without a full stop, and names its object: "cannot read `a/b`: permission denied".

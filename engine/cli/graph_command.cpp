@@ -10,6 +10,7 @@
 #include "engine/cli/graph_formats.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/standard_output.hpp"
+#include "engine/outside.hpp"
 
 namespace trilock::cli {
 namespace {
@@ -43,16 +44,19 @@ class TemporaryFile {
 
 Result<std::string> draw(const std::string& dot, Workspace& workspace) {
   const Environment& environment = workspace.environment();
-  const std::string program = find_executable("dot", environment.path(), workspace.root());
-  if (program.empty())
+  // The text to draw says what the pipeline says, but no program of the workspace is started for it.
+  const std::string path = path_outside(environment.path(), {workspace.root()});
+  const std::string program = find_executable("dot", path, workspace.root());
+  if (program.empty() || !is_outside(program, workspace.root()))
     return fail(ErrorKind::tool_missing, "`dot` of graphviz is not in PATH, and draws the picture",
                 std::string(no_graphviz));
   const Result<TemporaryFile> file = TemporaryFile::with(dot, environment);
   if (!file) return std::unexpected(file.error());
   const std::vector<EnvVar> base = environment.base();
+  const std::vector<EnvVar> own = {{"PATH", path, EnvClass::declared}};
   Result<ProcessResult> run = workspace.runner().run({.executable = program,
                                                       .argv = {"dot", "-Tsvg", file->path()},
-                                                      .env = compose_environment({&base}, {}),
+                                                      .env = compose_environment({&base, &own}, {}),
                                                       .dir = workspace.root(),
                                                       .timeout_ms = 0,
                                                       .on_output = {}});

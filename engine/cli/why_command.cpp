@@ -20,6 +20,7 @@ namespace {
 std::string reason_of(const Forecast& forecast) {
   const Decision& decision = forecast.decision;
   if (forecast.open) return "may run: " + forecast.open->because;
+  if (decision.not_known) return decision.reason;
   const std::string because = decision.reason.empty() ? "" : ": " + decision.reason;
   switch (decision.next) {
     case Next::nothing:

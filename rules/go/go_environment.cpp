@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rules/go/go_quiet.hpp"
+#include "schemas/go_version.hpp"
 #include "schemas/json.hpp"
 
 namespace trilock {
@@ -119,14 +121,36 @@ std::string_view GoSettings::value(std::string_view name) const {
   return found == values.end() ? std::string_view() : std::string_view(found->value);
 }
 
-Result<std::string> ask_go(const Question& question, ResolveContext& context) {
+Result<std::string> ask_go(const Question& question, ResolveContext& context, bool* quiet) {
   Result<Answer> answer = context.ask(question);
   if (!answer) return std::unexpected(std::move(answer).error());
+  if (quiet != nullptr) *quiet = answer->quiet;
   if (answer->exit_code == 0) return std::move(answer->out);
   std::string message = answer->err.empty() ? std::move(answer->out) : std::move(answer->err);
   while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
   if (message.empty()) message = fmt::format("exit code {}", answer->exit_code);
+  if (answer->quiet && is_failure_of_quiet(message))
+    return fail(ErrorKind::not_known, fmt::format("not known before a run: `go {}` says: {}", question.argv[1],
+                                                  message.substr(0, message.find('\n'))));
   return fail(ErrorKind::tool_failed, fmt::format("`go {}` failed: {}", question.argv[1], message));
+}
+
+// With another toolchain than this one, which go.mod asks for and a run would take, answers would be others.
+Status check_toolchain(const GoEnvironment& environment, const GoSettings& settings,
+                       std::span<const std::string> module_files, ResolveContext& context) {
+  const std::string_view here =
+      std::string_view(settings.version).substr(std::min<std::size_t>(2, settings.version.size()));
+  if (variable(environment, "GOTOOLCHAIN") == "local" || here.empty() || compare_go_versions(here, "1.21") < 0)
+    return {};
+  for (const std::string& file : module_files) {
+    if (!file.ends_with("go.mod") && !file.ends_with("go.work")) continue;
+    const Result<std::string> text = context.tree().read(file);
+    const Result<std::string> wanted = text ? effective_go_version(*text) : std::unexpected(text.error());
+    if (wanted && compare_go_versions(here, *wanted) < 0)
+      return fail(ErrorKind::not_known,
+                  fmt::format("not known before a run: `{}` asks for go {}, and this is {}", file, *wanted, here));
+  }
+  return {};
 }
 
 Result<GoSettings> ask_go_settings(const Node& node, const GoEnvironment& environment,
@@ -134,14 +158,17 @@ Result<GoSettings> ask_go_settings(const Node& node, const GoEnvironment& enviro
   Question question{.argv = {"go", "env", "-json", "GOVERSION"}, .dir = node.dir, .env = environment.question};
   for (const std::string_view name : deciding) question.argv.emplace_back(name);
   question.content_of.assign(module_files.begin(), module_files.end());
-  if (std::string file = settings_file(environment, context); !file.empty())
-    question.content_of.push_back(std::move(file));
-  const Result<std::string> out = ask_go(question, context);
+  std::string file = settings_file(environment, context);
+  if (!file.empty()) question.content_of.push_back(file);
+  question.quiet = quiet_go_env(environment, std::move(file), context.tree());
+  bool quiet = false;
+  const Result<std::string> out = ask_go(question, context, &quiet);
   if (!out) return std::unexpected(out.error());
   const Result<Json> object = parse_json(*out);
   if (!object || object->object() == nullptr)
     return fail(ErrorKind::tool_failed, fmt::format("cannot read what `go env` wrote: `{}`", *out));
   GoSettings settings;
+  settings.quiet = std::move(question.quiet);
   for (const auto& [name, value] : object->object()->members) {
     const std::string* text = value.string();
     if (text == nullptr || text->empty()) continue;
@@ -151,6 +178,9 @@ Result<GoSettings> ask_go_settings(const Node& node, const GoEnvironment& enviro
       settings.values.push_back({name, *text});
   }
   std::ranges::sort(settings.values, {}, &Field::name);
+  if (quiet)
+    if (Status same = check_toolchain(environment, settings, module_files, context); !same)
+      return std::unexpected(same.error());
   return settings;
 }
 

@@ -36,12 +36,14 @@ struct GoSettings {
   std::string version;        // "go1.19.8"
   std::vector<Field> values;  // the deciding variables, sorted by name; those without a value are left out
   [[nodiscard]] std::string_view value(std::string_view name) const;  // "" when absent
+  Question::Quiet quiet = {};  // how go was asked, or would have been, by a command that runs nothing
 };
 // `module_files`: the files whose content decides which toolchain is used.
 [[nodiscard]] Result<GoSettings> ask_go_settings(const Node& node, const GoEnvironment& environment,
                                                  std::span<const std::string> module_files, ResolveContext& context);
 
-// The answer of a go command that must succeed; ErrorKind::tool_failed with its own message when it did not.
-[[nodiscard]] Result<std::string> ask_go(const Question& question, ResolveContext& context);
+// The answer of a go command that must succeed; ErrorKind::tool_failed with its own message when it did not, or
+// not_known when it may succeed in a run. `quiet` is set to whether it was asked so.
+[[nodiscard]] Result<std::string> ask_go(const Question& question, ResolveContext& context, bool* quiet = nullptr);
 
 }  // namespace trilock

@@ -14,6 +14,7 @@
 
 #include "cache/hash.hpp"
 #include "rules/go/go_list.hpp"
+#include "rules/go/go_quiet.hpp"
 
 namespace trilock {
 namespace {
@@ -204,8 +205,12 @@ Result<std::vector<EnvVar>> add_go_inputs(const Node& node, const GoPackages& pa
                                           ResolveContext& context, Action& action) {
   SourceTree& tree = context.tree();
   const std::vector<std::string> flag_files = files_in_flags(node, packages, settings, tree);
-  const Result<std::string> out =
-      ask_go(list_question(node, packages, modules, environment, flag_files, context), context);
+  Question question = list_question(node, packages, modules, environment, flag_files, context);
+  const bool vendored = std::ranges::any_of(modules.files, [&](const std::string& file) {
+    return file.ends_with("vendor/modules.txt") && tree.exists(file);
+  });
+  question.quiet = quiet_go_list(settings.quiet, settings, packages.flags, vendored);
+  const Result<std::string> out = ask_go(question, context);
   if (!out) return std::unexpected(out.error());
   const Result<std::vector<GoPackage>> found = read_go_packages(*out);
   if (!found) return std::unexpected(found.error());

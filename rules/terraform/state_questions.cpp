@@ -21,6 +21,7 @@ void ask_for_state(const Node& node, const TerraformRequest& request, ResolveCon
   question.env = terraform_environment(node, {request.workspace}, context.tree().absolute(".trilock"), context);
   add_declared(node, context, question.env);
   question.every_run = true;
+  question.quiet.refused = "the state is behind a backend that the configuration names";
 }
 
 }  // namespace

@@ -15,14 +15,16 @@ namespace {
 
 class CountingRunner final : public ProcessRunner {
  public:
-  Result<ProcessResult> run(const ProcessSpec&) override {
+  Result<ProcessResult> run(const ProcessSpec& spec) override {
     ++asked;
+    last = spec;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return ProcessResult{.exit_code = exit_code, .out = "answer " + std::to_string(asked.load())};
   }
   void stop(Stop) override {}
   bool pause(std::uint64_t) override { return true; }
   std::atomic<int> asked = 0;
+  ProcessSpec last;  // for tests with one thread
   int exit_code = 0;
 };
 
@@ -130,4 +132,42 @@ TEST_CASE("a tool that is not there is an error that names it") {
   const Result<Answer> answer = questions.ask(q);
   REQUIRE(!answer);
   CHECK(answer.error().message == "`no-such-tool` is not in PATH");
+}
+
+TEST_CASE("asked quietly: the same question, without what the pipeline chooses") {
+  Scene scene;
+  const Question plain = question();
+  const auto ask = [&](const std::string& root, const Question& asked) {
+    SourceTree tree(scene.disk, root);
+    Questions questions(tree, scene.runner, scene.environment);
+    questions.remember(scene.stored);
+    questions.ask_quietly();
+    return questions.ask(asked);
+  };
+  // The first in PATH is what a run would start, so no other is asked in its place.
+  const Result<Answer> refused = ask("/usr", plain);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::not_known);
+  CHECK(refused.error().message ==
+        "not known before a run: `/usr/bin/true` is a program of the workspace, which only a run starts");
+  CHECK(scene.runner.asked == 0);
+
+  Question q = question();
+  q.env = {{"DECLARED", "d", EnvClass::declared},
+           {"PASSED", "p", EnvClass::passed},
+           {"PATH", "/usr/bin:/w/bin:.", EnvClass::declared}};
+  q.quiet.set = {{"GOPROXY", "off", EnvClass::declared}};
+  CHECK(ask("/w", q)->quiet);
+  using Strings = std::vector<std::string>;
+  CHECK(scene.runner.last.env == Strings{"GOPROXY=off", "LANG=C.UTF-8", "PASSED=p", "PATH=/usr/bin"});
+  CHECK(scene.run(q) == "answer 2");  // what was asked quietly is not kept
+  CHECK(scene.runner.last.env == Strings{"DECLARED=d", "LANG=C.UTF-8", "PASSED=p", "PATH=/usr/bin:/w/bin:."});
+  CHECK(ask("/w", q)->out == "answer 2");  // a run was told
+
+  q.argv.emplace_back("more");
+  q.quiet.refused = "it asks a server";
+  CHECK(ask("/w", q).error().message == "not known before a run: it asks a server");
+  CHECK(scene.run(q) == "answer 3");
+  CHECK(ask("/w", q)->out == "answer 3");
+  CHECK(scene.runner.asked == 3);
 }
