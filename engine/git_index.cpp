@@ -8,7 +8,10 @@ namespace {
 
 constexpr std::uint64_t largest_index = std::uint64_t{4} << 30;
 constexpr std::uint64_t longest_git_file = 8192;
+constexpr std::size_t mode_at = 24;
 constexpr std::size_t stat_bytes = 40;
+constexpr std::uint32_t file_type = 0170000;
+constexpr std::uint32_t gitlink = 0160000;
 
 std::uint32_t number_at(std::string_view bytes, std::size_t at) {
   std::uint32_t number = 0;
@@ -68,6 +71,7 @@ class IndexReader {
     at_ = end + 1;
     if (version_ < 4) at_ = begin + (end - begin + 8) / 8 * 8;  // 1 to 8 NULs
     if (name_.starts_with(path_) && (name_.size() == path_.size() || name_[path_.size()] == '/')) answer_.found = true;
+    if ((number_at(bytes_, begin + mode_at) & file_type) == gitlink) answer_.submodules.push_back(name_);
     return at_ <= end_;
   }
 
@@ -106,6 +110,12 @@ std::optional<IndexAnswer> look_into_index(std::string_view index, std::string_v
   for (const std::size_t hash : {std::size_t{20}, std::size_t{32}})
     if (std::optional<IndexAnswer> answer = IndexReader(index, path, hash).read()) return answer;
   return std::nullopt;
+}
+
+Result<std::vector<std::string>> submodules_in_index(std::string_view index, std::size_t hash_bytes) {
+  std::optional<IndexAnswer> answer = IndexReader(index, "", hash_bytes).read();
+  if (!answer) return fail(ErrorKind::invalid, "the index of git is cut off, or has a form that is not known");
+  return std::move(answer->submodules);
 }
 
 std::optional<GitPlace> git_place_of(Disk& disk, const std::string& path) {

@@ -1,14 +1,18 @@
-// Whether git tracks something in a directory, without starting git, which would read a configuration that somebody
-// else may have written: from the index, as gitformat-index(5) has it, versions 2 to 4.
+// What git's index says, without starting git, which would read a configuration that somebody else may have written:
+// whether git tracks something in a directory, and which submodules there are. Git asks each that is checked out for
+// its state by a process of its own, which takes the settings of that repository, so they must be known before.
+// Source: gitformat-index(5), versions 2 to 4.
 // Thread rule: free functions.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/disk.hpp"
+#include "schemas/result.hpp"
 
 namespace trilock {
 
@@ -17,8 +21,12 @@ namespace trilock {
 struct IndexAnswer {
   bool found = false;
   std::string shared;
+  std::vector<std::string> submodules;  // paths of entries of mode 160000
 };
 [[nodiscard]] std::optional<IndexAnswer> look_into_index(std::string_view index, std::string_view path);
+
+// `hash_bytes` is 20, or 32 in a repository with SHA-256. invalid: it is no index, or of a version that is not known.
+[[nodiscard]] Result<std::vector<std::string>> submodules_in_index(std::string_view index, std::size_t hash_bytes);
 
 // The index of the work tree that `path` (absolute) lies in, and where `path` is in it. None outside of every work
 // tree.

@@ -49,56 +49,42 @@ Revision::~Revision() {
 
 Result<std::unique_ptr<Revision>> Revision::open(const Surroundings& surroundings, const std::string& dir,
                                                  const std::string& name) {
-  std::unique_ptr<Revision> revision(new Revision(surroundings));
-  revision->git_ = find_executable("git", surroundings.environment.path(), dir);
-  if (revision->git_.empty())
-    return fail(ErrorKind::tool_missing, "`git` is not in PATH", "install it: `apt-get install git`");
-  if (Status found = revision->find_repository(dir); !found) return std::unexpected(found.error());
+  Result<Git> git = Git::find(dir, surroundings.environment, Git::Reach::submodules);
+  if (!git && git.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::invalid, fmt::format("`{}` is in no git repository", dir),
+                "`--since` names a revision of the repository that the workspace is in");
+  if (!git) return std::unexpected(git.error());
+  std::unique_ptr<Revision> revision(new Revision(surroundings, std::move(*git)));
   if (Status found = revision->find_commit(name); !found) return std::unexpected(found.error());
   if (Status made = revision->make_scratch(); !made) return std::unexpected(made.error());
-  revision->main_ = {revision->top_, revision->commit_, revision->scratch_ + "/index", revision->scratch_ + "/files"};
-  if (Status compared = revision->compare(revision->main_); !compared) return std::unexpected(compared.error());
+  revision->main_ = {revision->git_, revision->commit_, revision->scratch_ + "/index", revision->scratch_ + "/files"};
+  if (Status compared = revision->compare(*revision->main_); !compared) return std::unexpected(compared.error());
   return revision;
 }
 
-Result<std::string> Revision::git(const std::string& dir, std::vector<std::string> arguments, const std::string& index,
+Result<std::string> Revision::git(const Git& git, std::vector<std::string> arguments, const std::string& index,
                                   std::string* messages) {
-  arguments.insert(arguments.begin(), "git");
-  // Without optional locks git never writes the index of the repository.
-  std::vector<EnvVar> own = {{"GIT_OPTIONAL_LOCKS", "0", EnvClass::declared}};
-  if (!index.empty()) own.push_back({"GIT_INDEX_FILE", index, EnvClass::declared});
+  const std::string name = arguments.front();
+  Git::Command command = git.command(std::move(arguments), index);
   const std::vector<EnvVar> base = surroundings_.environment.base();
-  const std::string command = arguments[1];
-  Result<ProcessResult> run = surroundings_.runner.run({.executable = git_,
-                                                        .argv = std::move(arguments),
-                                                        .env = compose_environment({&base, &own}, {}),
-                                                        .dir = dir,
+  Result<ProcessResult> run = surroundings_.runner.run({.executable = std::move(command.executable),
+                                                        .argv = std::move(command.argv),
+                                                        .env = compose_environment({&base, &command.env}, {}),
+                                                        .dir = std::move(command.dir),
                                                         .timeout_ms = 0,
                                                         .on_output = {}});
   if (!run) return std::unexpected(run.error());
   if (run->end == ProcessEnd::cancelled) return fail(ErrorKind::interrupted, "interrupted");
   if (run->exit_code != 0)
-    return fail(ErrorKind::tool_failed, fmt::format("`git {}` failed: {}", command, trimmed(run->err)));
+    return fail(ErrorKind::tool_failed, fmt::format("`git {}` failed: {}", name, trimmed(run->err)));
   if (messages != nullptr) *messages = std::move(run->err);
   return std::move(run->out);
-}
-
-Status Revision::find_repository(const std::string& dir) {
-  Result<std::string> top = git(dir, {"rev-parse", "--show-toplevel"});
-  if (top) {
-    top_ = trimmed(*top);
-    return {};
-  }
-  if (top.error().message.contains("not a git repository"))
-    return fail(ErrorKind::invalid, fmt::format("`{}` is in no git repository", dir),
-                "`--since` names a revision of the repository that the workspace is in");
-  return std::unexpected(top.error());
 }
 
 Status Revision::find_commit(const std::string& name) {
   // What begins with a hyphen would be an option of git.
   if (name.empty() || name.starts_with('-')) return std::unexpected(no_such_revision(name));
-  Result<std::string> commit = git(top_, {"rev-parse", "--verify", "--quiet", name + "^{commit}"});
+  Result<std::string> commit = git(git_, {"rev-parse", "--verify", "--quiet", name + "^{commit}"});
   if (!commit) {
     if (commit.error().kind != ErrorKind::tool_failed) return std::unexpected(commit.error());
     return std::unexpected(no_such_revision(name));
@@ -108,14 +94,14 @@ Status Revision::find_commit(const std::string& name) {
 }
 
 Error Revision::no_such_revision(const std::string& name) {
-  const Result<std::string> shallow = git(top_, {"rev-parse", "--is-shallow-repository"});
+  const Result<std::string> shallow = git(git_, {"rev-parse", "--is-shallow-repository"});
   if (shallow && trimmed(*shallow) == "true")
     return {
         ErrorKind::invalid, fmt::format("there is no revision `{}` in this clone, which is a shallow one", name),
         fmt::format("get it with `git fetch --depth=1 origin {}`, or everything with `git fetch --unshallow`", name)};
   std::vector<std::string> names;
   const Result<std::string> refs =
-      git(top_, {"for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"});
+      git(git_, {"for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"});
   for (std::string_view rest = refs ? std::string_view(*refs) : ""; !rest.empty();) {
     names.push_back(first_line(rest));
     rest.remove_prefix(std::min(names.back().size() + 1, rest.size()));
@@ -137,9 +123,9 @@ Status Revision::compare(const Repository& repository) {
   ++repositories_;
   Listed listed;
   if (Status done = list(repository, listed); !done) return done;
-  for (const std::string& path : listed.added) differences_.emplace(repository.top + "/" + path, "");
+  for (const std::string& path : listed.added) differences_.emplace(repository.git.top() + "/" + path, "");
   for (const std::string& path : listed.in_revision)
-    differences_.insert_or_assign(repository.top + "/" + path, repository.copies + "/" + path);
+    differences_.insert_or_assign(repository.git.top() + "/" + path, repository.copies + "/" + path);
   if (Status done = copy_files(repository, listed.in_revision); !done) return done;
   for (const auto& [path, commit] : listed.submodules)
     if (Status done = compare_submodule(repository, path, commit); !done) return done;
@@ -150,21 +136,14 @@ Status Revision::list(const Repository& repository, Listed& listed) {
   // Entries that are the same in index and revision keep their stat in the copy, so that git reads no unchanged file.
   // Git reads those that are not older than the index itself (they may have changed in the same tick), so the copy must
   // have the index's time.
-  const Result<std::string> index = git(repository.top, {"rev-parse", "--git-path", "index"});
-  if (!index) return std::unexpected(index.error());
-  std::string path = trimmed(*index);
-  if (!path.starts_with('/')) path = repository.top + "/" + path;
-  if (const Result<FileStat> stat = surroundings_.disk.stat(path)) {
-    if (Status copied = surroundings_.disk.copy(path, repository.index, 0600); !copied) return copied;
-    if (Status timed = surroundings_.disk.set_mtime(repository.index, stat->mtime_ns); !timed) return timed;
-  }
-  const Result<std::string> read = git(repository.top, {"read-tree", "--reset", repository.commit}, repository.index);
+  if (Status copied = copy_git_index(repository.git, surroundings_.disk, repository.index); !copied) return copied;
+  const Result<std::string> read = git(repository.git, {"read-tree", "--reset", repository.commit}, repository.index);
   if (!read) return std::unexpected(read.error());
 
   // ":100644 100755 OID OID M\0path\0": the first mode and id are the revision's.
   std::string messages;
   const Result<std::string> changed =
-      git(repository.top, {"diff-files", "--raw", "-z", "--no-abbrev", "--ignore-submodules=none"}, repository.index,
+      git(repository.git, {"diff-files", "--raw", "-z", "--no-abbrev", "--ignore-submodules=none"}, repository.index,
           &messages);
   if (!changed) return std::unexpected(changed.error());
   for (std::string_view rest = *changed; !rest.empty();) {
@@ -179,15 +158,15 @@ Status Revision::list(const Repository& repository, Listed& listed) {
   // What cannot be looked at (a symlink that leads to itself took the place of a directory above) is left out of that
   // list, with no more than a message.
   if (!messages.empty()) {
-    const Result<std::string> unseen = git(repository.top, {"ls-files", "--deleted", "-z"}, repository.index);
+    const Result<std::string> unseen = git(repository.git, {"ls-files", "--deleted", "-z"}, repository.index);
     if (!unseen) return std::unexpected(unseen.error());
     for (std::string_view rest = *unseen; !rest.empty();) listed.in_revision.emplace_back(take(rest));
   }
 
   // The second list has files that git would ignore if they had not been added by name.
   const Result<std::string> untracked =
-      git(repository.top, {"ls-files", "--others", "--exclude-standard", "-z"}, repository.index);
-  const Result<std::string> staged = git(repository.top, {"diff-index", "--cached", "--no-renames", "--diff-filter=A",
+      git(repository.git, {"ls-files", "--others", "--exclude-standard", "-z"}, repository.index);
+  const Result<std::string> staged = git(repository.git, {"diff-index", "--cached", "--no-renames", "--diff-filter=A",
                                                           "--name-only", "-z", repository.commit});
   for (const Result<std::string>* names : {&untracked, &staged}) {
     if (!*names) return std::unexpected(names->error());
@@ -205,7 +184,7 @@ Status Revision::copy_files(const Repository& repository, const std::vector<std:
     std::vector<std::string> arguments = {"checkout-index", "--force", "--prefix=" + repository.copies + "/", "--"};
     for (std::size_t bytes = 0; i < paths.size() && bytes < most_argument_bytes; bytes += paths[i++].size() + 1)
       arguments.push_back(paths[i]);
-    const Result<std::string> copied = git(repository.top, std::move(arguments), repository.index);
+    const Result<std::string> copied = git(repository.git, std::move(arguments), repository.index);
     if (!copied) return std::unexpected(copied.error());
   }
   return {};
@@ -213,11 +192,14 @@ Status Revision::copy_files(const Repository& repository, const std::vector<std:
 
 // Of a submodule that is not checked out there is nothing on disk that could differ.
 Status Revision::compare_submodule(const Repository& repository, const std::string& path, const std::string& commit) {
-  const std::string top = repository.top + "/" + path;
+  const std::string top = repository.git.top() + "/" + path;
   if (!surroundings_.disk.stat(top + "/.git")) return {};
+  Result<Git> found = Git::find(top, surroundings_.environment, Git::Reach::submodules);
+  if (!found) return std::unexpected(found.error());
+  if (found->top() != top) return {};
   const std::string name = std::to_string(repositories_);
-  const Repository inner{top, commit, scratch_ + "/index-" + name, scratch_ + "/files-" + name};
-  if (git(top, {"cat-file", "-e", commit + "^{commit}"})) return compare(inner);
+  const Repository inner{std::move(*found), commit, scratch_ + "/index-" + name, scratch_ + "/files-" + name};
+  if (git(inner.git, {"cat-file", "-e", commit + "^{commit}"})) return compare(inner);
   const Result<std::vector<DirEntry>> entries = surroundings_.disk.list(top);
   if (!entries) return std::unexpected(entries.error());
   for (const DirEntry& entry : *entries)
@@ -230,7 +212,7 @@ Result<std::string> Revision::checkout() {
   if (!checkout_.empty()) return checkout_;
   std::string dir = scratch_ + "/tree";
   const Result<std::string> made =
-      git(top_, {"checkout-index", "--all", "--force", "--prefix=" + dir + "/"}, main_.index);
+      git(git_, {"checkout-index", "--all", "--force", "--prefix=" + dir + "/"}, main_->index);
   if (!made) return std::unexpected(made.error());
   checkout_ = dir;
   return dir;
@@ -251,7 +233,7 @@ Result<std::string> Revision::fact(PipelineWorld::GitFact fact) {
       arguments = {"describe", "--tags", "--exact-match", commit_};
       break;
   }
-  Result<std::string> answer = git(top_, std::move(arguments));
+  Result<std::string> answer = git(git_, std::move(arguments));
   // A revision without a tag is no mistake of the pipeline that is being compared.
   if (!answer && fact == PipelineWorld::GitFact::tag) return std::string("untagged");
   if (!answer) return std::unexpected(answer.error());

@@ -3,8 +3,9 @@
 // Git is asked for candidates only: a file that was touched, or changed and changed back, may be among them. What
 // counts is decided by content, by whoever compares. The comparison is made with a private copy of git's index in which
 // the tree of the revision was read, so staged, unstaged and untracked files are one thing, and no file of the
-// repository is written. Copies are made as a checkout would make them, with the filters of .gitattributes (line ends,
-// LFS), so the bytes are comparable with the work tree's. What git ignores has no other state and is in no difference.
+// repository is written. Copies are made as a checkout would make them but without programs that filter files (LFS),
+// which nothing starts here (engine/git.hpp): such a file counts as different once it was touched. What git ignores has
+// no other state and is in no difference.
 //
 // A submodule that is checked out is compared in the same way at the commit that the revision has for it; when it lacks
 // that commit, all its files count as absent in the revision.
@@ -17,11 +18,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cache/disk.hpp"
 #include "engine/environment.hpp"
+#include "engine/git.hpp"
 #include "engine/process.hpp"
 #include "schemas/pipeline.hpp"
 #include "schemas/result.hpp"
@@ -44,7 +47,7 @@ class Revision {
   Revision& operator=(const Revision&) = delete;
 
   [[nodiscard]] const std::string& commit() const { return commit_; }  // full object id
-  [[nodiscard]] const std::string& top() const { return top_; }        // of the work tree, absolute
+  [[nodiscard]] const std::string& top() const { return git_.top(); }  // of the work tree, absolute
 
   // Absolute path in the work tree -> absolute path of a copy as the revision has it, "" when it has none there. A
   // directory stands for all in it (a repository inside that git does not look into).
@@ -58,10 +61,10 @@ class Revision {
   Result<std::string> fact(PipelineWorld::GitFact fact);
 
  private:
-  explicit Revision(const Surroundings& surroundings) : surroundings_(surroundings) {}
+  Revision(const Surroundings& surroundings, Git git) : surroundings_(surroundings), git_(std::move(git)) {}
   // One repository that is compared: the workspace's, or that of a submodule.
   struct Repository {
-    std::string top;
+    Git git;
     std::string commit;
     std::string index;   // the private one
     std::string copies;  // where copies of its files go
@@ -69,9 +72,8 @@ class Revision {
   struct Listed;  // what git lists of one repository
 
   // What it writes to standard output; `messages` gets what it writes to standard error.
-  Result<std::string> git(const std::string& dir, std::vector<std::string> arguments, const std::string& index = {},
+  Result<std::string> git(const Git& git, std::vector<std::string> arguments, const std::string& index = {},
                           std::string* messages = nullptr);
-  Status find_repository(const std::string& dir);
   Status find_commit(const std::string& name);
   Error no_such_revision(const std::string& name);
   Status make_scratch();
@@ -81,12 +83,11 @@ class Revision {
   Status compare_submodule(const Repository& repository, const std::string& path, const std::string& commit);
 
   Surroundings surroundings_;
-  std::string git_;
-  std::string top_;
+  Git git_;
   std::string commit_;
   std::string scratch_;
   std::size_t repositories_ = 0;
-  Repository main_;
+  std::optional<Repository> main_;
   Differences differences_;
   std::mutex mutex_;
   std::string checkout_;  // guarded by mutex_

@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
-#include "engine/state_home.hpp"
-
 #include "cache/glob.hpp"
+#include "engine/git.hpp"
+#include "engine/state_home.hpp"
 
 namespace trilock {
 namespace {
@@ -144,23 +145,39 @@ std::optional<std::string> WorkspaceWorld::environment(const std::string& name) 
 }
 
 Result<std::string> WorkspaceWorld::git(GitFact fact) {
-  Question question;
-  question.every_run = true;
+  // Whether there are changes takes a look into submodules, and at every file through the index.
+  const bool looks_at_files = fact == GitFact::describe;
+  const Result<Git> git = Git::find(workspace_.root(), workspace_.environment(),
+                                    looks_at_files ? Git::Reach::submodules : Git::Reach::repository);
+  if (!git) return std::unexpected(git.error());
+  std::optional<GitIndexCopy> index;
+  if (looks_at_files) {
+    Result<GitIndexCopy> copy = GitIndexCopy::of(*git, workspace_.disk(), workspace_.environment());
+    if (!copy) return std::unexpected(copy.error());
+    index.emplace(std::move(*copy));
+  }
+  std::vector<std::string> arguments;
   switch (fact) {
     case GitFact::describe:
-      question.argv = {"git", "describe", "--tags", "--always", "--dirty"};
+      arguments = {"describe", "--tags", "--always", "--dirty"};
       break;
     case GitFact::commit:
-      question.argv = {"git", "rev-parse", "--verify", "HEAD"};
+      arguments = {"rev-parse", "--verify", "HEAD"};
       break;
     case GitFact::branch:
-      question.argv = {"git", "symbolic-ref", "--short", "HEAD"};
+      arguments = {"symbolic-ref", "--short", "HEAD"};
       break;
     case GitFact::tag:
-      question.argv = {"git", "describe", "--tags", "--exact-match", "HEAD"};
+      arguments = {"describe", "--tags", "--exact-match", "HEAD"};
       break;
   }
-  Result<Answer> answer = workspace_.questions().ask(question);
+  Git::Command command = git->command(std::move(arguments), index ? index->file() : "");
+  command.argv[0] = command.executable;
+  Result<Answer> answer = workspace_.questions().ask({.argv = std::move(command.argv),
+                                                      .dir = std::move(command.dir),
+                                                      .env = std::move(command.env),
+                                                      .every_run = true,
+                                                      .quiet = {.keeps_environment = true}});
   if (!answer) return std::unexpected(answer.error());
   const auto trim = [](std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();

@@ -1,0 +1,2 @@
+git init -q .
+git config 'filter.a=b.clean' cat
