@@ -12,6 +12,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <system_error>
 
 #include "cache/settings_file.hpp"
 #include "engine/git_index.hpp"
