@@ -236,7 +236,7 @@ Status copy_git_index(const Git& git, Disk& disk, const std::string& to) {
 }
 
 Result<GitIndexCopy> GitIndexCopy::of(const Git& git, Disk& disk, const Environment& environment) {
-  Result<PrivateDirectory> dir = PrivateDirectory::make(disk, environment);
+  Result<PrivateDirectory> dir = PrivateDirectory::make(environment);
   if (!dir) return std::unexpected(dir.error());
   GitIndexCopy copy(std::move(*dir));
   if (Status copied = copy_git_index(git, disk, copy.file()); !copied) return std::unexpected(copied.error());

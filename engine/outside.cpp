@@ -38,14 +38,16 @@ std::string path_outside(std::string_view path_variable, const std::vector<std::
   return kept;
 }
 
-Result<PrivateDirectory> PrivateDirectory::make(Disk& disk, const Environment& environment) {
+Result<PrivateDirectory> PrivateDirectory::make(const Environment& environment) {
   std::string path = environment.get("TMPDIR").value_or("/tmp") + "/trilock-ask.XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) return fail_errno(fmt::format("cannot make `{}`", path), errno);
-  return PrivateDirectory(disk, std::move(path));
+  return PrivateDirectory(std::move(path));
 }
 
+// Not through a `Disk`: that of a revision changes nothing.
 PrivateDirectory::~PrivateDirectory() {
-  if (!path_.empty()) static_cast<void>(disk_->remove(path_));
+  std::error_code error;
+  if (!path_.empty()) std::filesystem::remove_all(path_, error);
 }
 
 }  // namespace trilock

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "cache/disk.hpp"
 #include "engine/environment.hpp"
 #include "schemas/result.hpp"
 
@@ -22,15 +21,14 @@ namespace trilock {
 // A directory of mode 0700 in TMPDIR that is removed with its owner, and all in it.
 class PrivateDirectory {
  public:
-  static Result<PrivateDirectory> make(Disk& disk, const Environment& environment);
-  PrivateDirectory(PrivateDirectory&& other) noexcept : disk_(other.disk_), path_(std::exchange(other.path_, {})) {}
+  static Result<PrivateDirectory> make(const Environment& environment);
+  PrivateDirectory(PrivateDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   PrivateDirectory& operator=(PrivateDirectory&&) = delete;
   ~PrivateDirectory();
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  PrivateDirectory(Disk& disk, std::string path) : disk_(&disk), path_(std::move(path)) {}
-  Disk* disk_;
+  explicit PrivateDirectory(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
 

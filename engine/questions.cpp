@@ -168,7 +168,7 @@ Result<std::string> Questions::scratch_for(const std::vector<EnvVar>& env) {
   if (std::ranges::none_of(env, names_it)) return std::string();
   const std::lock_guard lock(mutex_);
   if (!scratch_) {
-    Result<PrivateDirectory> made = PrivateDirectory::make(tree_.disk(), environment_);
+    Result<PrivateDirectory> made = PrivateDirectory::make(environment_);
     if (!made) return std::unexpected(made.error());
     scratch_.emplace(std::move(*made));
   }

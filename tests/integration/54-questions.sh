@@ -156,6 +156,10 @@ for command in 'why go.app' 'why go.flags' 'why go.compiler' 'why terraform.tf' 
   PATH=$clean_path traced "$clone" "${words[@]}"
   expect_harmless "own tools, $command"
 done
+printf '\nfunc more() {}\n' >>"$clone/app/main.go" # go is asked about the revision too
+PATH=$clean_path traced "$clone" affected --since HEAD
+expect_harmless 'own tools, affected by an edit'
+expect_match 'the edit is named' '^go.app +input app/main.go: content changed' "$out"
 PATH=$clean_path traced "$clone" why go.app
 expect_match 'go is asked' '/go$' "$started"
 expect_contains 'and its answer shown' 'go version = go' "$out"
