@@ -94,3 +94,11 @@ CREATE TABLE boot (
   name       TEXT NOT NULL,
   started_ns INTEGER NOT NULL       -- since the epoch; the earliest that the clock has said
 );
+
+-- What each node last left at its outputs with a result that is not kept: it runs every time, an input changed
+-- meanwhile, no cache could hold it. Only so that the next run knows that these files are its own.
+CREATE TABLE made (
+  id      INTEGER PRIMARY KEY,  -- of label
+  label   TEXT NOT NULL,
+  outputs BLOB NOT NULL         -- a result of which nothing else is written
+);

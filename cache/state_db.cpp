@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <iterator>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -295,6 +296,27 @@ Result<std::optional<ActionResult>> StateDb::result(const std::string& label) {
   return std::move(*result);
 }
 
+namespace {
+
+// What cannot be read any more is a file that nobody is known to have made.
+Result<std::vector<OutputEntry>> entries_of(const Result<std::vector<MadeRow>>& rows) {
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<OutputEntry> entries;
+  for (const MadeRow& row : *rows)
+    if (Result<ActionResult> made = decode(row.bytes)) std::ranges::move(made->outputs, std::back_inserter(entries));
+  return entries;
+}
+
+}  // namespace
+
+Result<std::vector<OutputEntry>> StateDb::made(const std::string& label) {
+  return entries_of(impl_->read<std::vector<MadeRow>>([&](StateTables& tables) { return tables.made({&label, 1}); }));
+}
+
+Result<std::vector<OutputEntry>> StateDb::made() {
+  return entries_of(impl_->read<std::vector<MadeRow>>([](StateTables& tables) { return tables.made(); }));
+}
+
 Result<std::vector<StoredAnswer>> StateDb::answers() {
   return impl_->read<std::vector<StoredAnswer>>([](StateTables& tables) { return tables.answers(); });
 }
@@ -331,6 +353,12 @@ void StateDb::record_result(std::string label, const ActionResult& result) {
 
 void StateDb::forget_result(std::string label) {
   impl_->queue_row(ForgottenResult{std::move(label)});
+}
+
+void StateDb::record_made(std::string label, const std::vector<OutputEntry>& outputs) {
+  ActionResult made;
+  made.outputs = outputs;
+  impl_->queue_row(MadeRow{std::move(label), encode(made)});
 }
 
 void StateDb::record_answer(StoredAnswer answer) {

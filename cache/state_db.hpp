@@ -84,6 +84,9 @@ class StateDb {
   Result<std::vector<StoredResult>> results(std::span<const std::string> labels);
   // With out, err and explanation. None when there is no result of that node, or it is damaged.
   Result<std::optional<ActionResult>> result(const std::string& label);
+  // What nodes left with results that are not kept: record_made. Of one node, or of all.
+  Result<std::vector<OutputEntry>> made(const std::string& label);
+  Result<std::vector<OutputEntry>> made();
   Result<std::vector<StoredAnswer>> answers();
   // The mean duration of the last five times that each node ran, by label, in milliseconds.
   Result<std::vector<std::pair<std::string, std::uint64_t>>> durations();
@@ -97,6 +100,7 @@ class StateDb {
   void record_digests(std::vector<FileDigest> rows);
   void record_result(std::string label, const ActionResult& result);
   void forget_result(std::string label);
+  void record_made(std::string label, const std::vector<OutputEntry>& outputs);
   void record_answer(StoredAnswer answer);
   // Returns the id of the run. Writes at once.
   Result<std::int64_t> begin_run(std::int64_t started_ms);

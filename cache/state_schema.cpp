@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, schema_version - 1> steps = {
     " count INTEGER NOT NULL);"
     "PRAGMA user_version = 2;",
     "CREATE TABLE boot (id INTEGER PRIMARY KEY, name TEXT NOT NULL, started_ns INTEGER NOT NULL);"
+    "CREATE TABLE made (id INTEGER PRIMARY KEY, label TEXT NOT NULL, outputs BLOB NOT NULL);"
     "PRAGMA user_version = 3;",
 };
 

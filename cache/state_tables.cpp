@@ -76,6 +76,12 @@ bool take_essence(const Statement& statement, StoredResult& row) {
   return take(row.key, statement.blob_at(1));
 }
 
+bool take_made(const Statement& statement, MadeRow& row) {
+  row.label = statement.text_at(0);
+  row.bytes = statement.blob_at(1);
+  return true;
+}
+
 using Duration = std::pair<std::string, std::uint64_t>;
 
 bool take_duration(const Statement& statement, Duration& row) {
@@ -131,6 +137,9 @@ enum StateTables::Query : std::size_t {
   delete_old_lookups,
   delete_doubted,
   put_boot,
+  select_all_made,
+  select_made,
+  put_made,
 };
 
 namespace {
@@ -167,12 +176,15 @@ constexpr std::string_view queries[] = {
     "DELETE FROM lookup WHERE id < ?",
     "DELETE FROM file_digest WHERE ctime_ns >= ?",
     "INSERT OR REPLACE INTO boot VALUES (0, ?, ?)",
+    "SELECT label, outputs FROM made",
+    "SELECT label, outputs FROM made WHERE id = ?",
+    "INSERT OR REPLACE INTO made VALUES (?, ?, ?)",
 };
 
 }  // namespace
 
 StateTables::StateTables(Database database, Boot boot) : database_(std::move(database)), boot_(std::move(boot)) {
-  static_assert(std::size(queries) == query_count && put_boot + 1 == query_count);
+  static_assert(std::size(queries) == query_count && put_made + 1 == query_count);
 }
 
 Result<std::unique_ptr<StateTables>> StateTables::open(const std::string& path, Boot boot) {
@@ -388,6 +400,23 @@ Status StateTables::write_row(const ForgottenResult& row) {
     if (Status status = (*remove)->number(key_of(row.label)).run(); !status) return status;
   }
   return {};
+}
+
+Result<std::vector<MadeRow>> StateTables::made() {
+  const Result<Statement*> select = query(select_all_made);
+  if (!select) return std::unexpected(select.error());
+  return all_rows<MadeRow>(**select, "made", [&](MadeRow& row) { return take_made(**select, row); });
+}
+
+Result<std::vector<MadeRow>> StateTables::made(std::span<const std::string> labels) {
+  return rows_of<MadeRow>(select_made, "made", labels, take_made,
+                          [](const MadeRow& row) -> const std::string& { return row.label; });
+}
+
+Status StateTables::write_row(const MadeRow& row) {
+  const Result<Statement*> put = query(put_made);
+  if (!put) return std::unexpected(put.error());
+  return (*put)->number(key_of(row.label)).text(row.label).blob(row.bytes).run();
 }
 
 Status StateTables::write_row(const StoredAnswer& row) {

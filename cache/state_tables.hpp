@@ -34,13 +34,19 @@ struct ForgottenResult {
   std::string label;
 };
 
+struct MadeRow {
+  std::string label;
+  std::string bytes;
+};
+
 struct RunLookups {
   std::int64_t run = 0;
   std::vector<LookupCount> counts;
 };
 
 // Anything that is written behind the caller's back.
-using StateRow = std::variant<FileDigest, ResultRow, ForgottenResult, StoredAnswer, RunNodeRow, RunLookups, RunRow>;
+using StateRow =
+    std::variant<FileDigest, ResultRow, ForgottenResult, MadeRow, StoredAnswer, RunNodeRow, RunLookups, RunRow>;
 
 class StateTables {
  public:
@@ -55,6 +61,8 @@ class StateTables {
   Result<std::vector<StoredResult>> results();
   Result<std::vector<StoredResult>> results(std::span<const std::string> labels);
   Result<std::optional<ResultRow>> result(std::string_view label);
+  Result<std::vector<MadeRow>> made();
+  Result<std::vector<MadeRow>> made(std::span<const std::string> labels);
   Result<std::vector<StoredAnswer>> answers();
   Result<std::vector<std::pair<std::string, std::uint64_t>>> durations();
   Result<std::vector<std::pair<std::string, std::uint64_t>>> durations(std::span<const std::string> labels);
@@ -68,7 +76,7 @@ class StateTables {
 
  private:
   enum Query : std::size_t;
-  static constexpr std::size_t query_count = 28;
+  static constexpr std::size_t query_count = 31;
 
   StateTables(Database database, Boot boot);
   Status set_up();
@@ -84,6 +92,7 @@ class StateTables {
   Status write_row(const FileDigest& row);
   Status write_row(const ResultRow& row);
   Status write_row(const ForgottenResult& row);
+  Status write_row(const MadeRow& row);
   Status write_row(const StoredAnswer& row);
   Status write_row(const RunNodeRow& row);
   Status write_row(const RunLookups& row);

@@ -104,13 +104,14 @@ TEST_CASE("state: a database of version 1 keeps what it has and becomes one of t
   open(path)->record_digests({digest_of("a", 1)});
   {
     Result<Database> db = Database::open(path, 100);
-    REQUIRE(db->execute("DROP TABLE lookup; DROP TABLE boot; PRAGMA user_version = 1").has_value());
+    REQUIRE(db->execute("DROP TABLE lookup; DROP TABLE boot; DROP TABLE made; PRAGMA user_version = 1").has_value());
   }
   {
     auto db = open(path);
     CHECK(value(db->results()).size() == 1);
     CHECK(value(db->file_digests()).empty());
     db->record_lookups(1, {{"go", LookupAnswer::local, "", 2}});
+    db->record_made("a", result_of("a").outputs);
     CHECK(db->flush().has_value());
   }
   // The tables are those of a new database, but for the comments in their texts.

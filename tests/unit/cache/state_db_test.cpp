@@ -107,6 +107,25 @@ TEST_CASE("state: file digests come back as they were and replace older ones") {
   for (std::size_t i = 0; i < rows.size(); ++i) CHECK(same(read[i], rows[i]));
 }
 
+TEST_CASE("state: what was made and is not kept is known by node, the last of each") {
+  const Folder folder;
+  const std::string path = folder.file("state.db");
+  const auto entry = [](std::string name) {
+    return OutputEntry{.path = std::move(name), .size = 3, .blob = strong_digest("abc")};
+  };
+  {
+    auto db = open(path);
+    db->record_made("a", {entry("old")});
+    db->record_made("a", {entry("new"), entry("newer")});
+    db->record_made("b", {entry("b")});
+  }
+  auto db = open(path);
+  CHECK(value(db->made("a")) == std::vector<OutputEntry>{entry("new"), entry("newer")});
+  CHECK(value(db->made("c")).empty());
+  CHECK(value(db->made()).size() == 3);
+  CHECK(value(db->results()).empty());
+}
+
 TEST_CASE("state: results are listed without what is only shown") {
   const Folder folder;
   const std::string path = folder.file("state.db");
