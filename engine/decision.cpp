@@ -202,6 +202,21 @@ void add_upstream(const RunState& state, NodeId id, const Target& target, std::v
   upstream.erase(std::unique(upstream.begin(), upstream.end()), upstream.end());
 }
 
+// An output is put aside before its node runs, so nothing that a rule found to be read may lie in it. What patterns
+// select was told at load (engine/output_conflicts.hpp).
+Status check_own_inputs(const Node& node, const Action& action) {
+  for (const OutputSpec& output : node.outputs) {
+    auto input = std::ranges::lower_bound(action.inputs, output.path);
+    while (input != action.inputs.end() && input->starts_with(output.path) && !is_at_or_below(*input, output.path))
+      ++input;
+    if (input == action.inputs.end() || !is_at_or_below(*input, output.path)) continue;
+    return fail(ErrorKind::invalid,
+                fmt::format("the output `{}` holds `{}`, which the node reads", output.path, *input),
+                "an output is replaced as a whole; name a file or a directory of its own");
+  }
+  return {};
+}
+
 Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision& decision) {
   const Node& node = state.graph.node(id);
   const Target& target = state.pipeline.targets[node.target];
@@ -218,6 +233,7 @@ Status complete_action(RunState& state, NodeId id, Resolver& resolver, Decision&
   if (Status added = add_programs(state, node, target, resolver, decision.action); !added) return added;
   if (resolver.missing_value()) return std::unexpected(*resolver.missing_value());
   if (Status added = add_selected_inputs(state, node, decision.action); !added) return added;
+  if (Status apart = check_own_inputs(node, decision.action); !apart && !state.comparing) return apart;
   decision.inputs.reserve(decision.action.inputs.size());
   // A builder copies the symlinks of a context as they are.
   std::unordered_set<std::string_view> as_text;

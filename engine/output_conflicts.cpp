@@ -157,10 +157,55 @@ void report_source(const Graph& graph, const Selection& selection, Diagnostics& 
   found.notes.push_back({"the output is declared here", selection.claim->output->place});
 }
 
+// Where what a pattern selects begins: the path that it names, or the folder that its walk starts in.
+std::string_view beginning_of(std::string_view pattern) {
+  return is_literal_pattern(pattern) ? pattern : literal_prefix(pattern);
+}
+
+// Whether a later `!` leaves out all that the pattern could select.
+bool is_left_out(const std::vector<InputPattern>& inputs, std::size_t index) {
+  const std::string_view pattern = inputs[index].pattern;
+  const std::string_view base = beginning_of(pattern);
+  const bool literal = is_literal_pattern(pattern);
+  return std::any_of(inputs.begin() + static_cast<std::ptrdiff_t>(index) + 1, inputs.end(), [&](const InputPattern& p) {
+    if (!p.exclude) return false;
+    if (is_literal_pattern(p.pattern)) return p.pattern == base || is_inside(base, p.pattern);
+    return p.pattern == pattern || Glob(p.pattern).matches_all_below(base) || (literal && glob_match(p.pattern, base));
+  });
+}
+
+// An output is put aside before its node runs, so what the node reads there would not be there.
+void report_own_inputs(const Graph& graph, NodeId id, const OutputSpec& output, Diagnostics& diagnostics) {
+  const Node& node = graph.node(id);
+  Diagnostic* found = nullptr;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const InputPattern& input = node.inputs[i];
+    const std::string_view base = beginning_of(input.pattern);
+    if (input.exclude || (base != output.path && !is_inside(base, output.path)) || is_left_out(node.inputs, i))
+      continue;
+    if (found != nullptr) {
+      found->notes.push_back({"so does this", input.place});
+      continue;
+    }
+    const bool same = input.pattern == output.path;
+    found = &diagnostics.error(input.place,
+                               same ? fmt::format("`{}` is an input and an output of {}", output.path, node.label)
+                                    : fmt::format("`{}` selects what lies in `{}`, an output of {} itself",
+                                                  input.pattern, output.path, node.label),
+                               same ? "write to another file: an output is put aside before its node runs"
+                                    : "name the files or a directory of its own that the node makes: an output is put "
+                                      "aside before its node runs");
+    found->notes.push_back({"the output is declared here", output.place});
+  }
+}
+
 void report_outputs_as_sources(const Graph& graph, const std::vector<Claim>& claims, Diagnostics& diagnostics) {
   const ClaimIndex index(claims);
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const NodeId reader = static_cast<NodeId>(i);
+    for (const std::vector<OutputSpec>* specs : {&graph.node(reader).outputs, &graph.node(reader).depfiles})
+      for (const OutputSpec& output : *specs)
+        if (!is_private_output(output.path)) report_own_inputs(graph, reader, output, diagnostics);
     std::vector<bool> upstream;
     for (const Selection& selection : select_claims(graph.node(reader).inputs, index)) {
       if (selection.claim->node == reader) continue;
@@ -192,6 +237,23 @@ void report_output_conflicts(const Graph& graph, Diagnostics& diagnostics) {
   });
   report_shared_outputs(graph, claims, diagnostics);
   report_outputs_as_sources(graph, claims, diagnostics);
+}
+
+void report_outputs_over_files(const Graph& graph, std::span<const LoadedFile> files, Diagnostics& diagnostics) {
+  for (const Node& node : graph.nodes())
+    for (const std::vector<OutputSpec>* specs : {&node.outputs, &node.depfiles})
+      for (const OutputSpec& output : *specs)
+        for (const LoadedFile& file : files) {
+          if (file.path == output.path)
+            diagnostics.error(output.place,
+                              fmt::format("the output `{}` of {} is {}", output.path, node.label, file.what),
+                              "give the node a file of its own");
+          else if (is_inside(file.path, output.path))
+            diagnostics.error(output.place,
+                              fmt::format("the output `{}` of {} holds `{}`, which is {}", output.path, node.label,
+                                          file.path, file.what),
+                              "an output is replaced as a whole; name a file or a directory of its own");
+        }
 }
 
 }  // namespace trilock

@@ -14,6 +14,7 @@
 #include "engine/executor.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/node_run.hpp"
+#include "engine/output_conflicts.hpp"
 #include "engine/output_links.hpp"
 #include "engine/portable_action.hpp"
 #include "engine/read_variables.hpp"
@@ -236,6 +237,18 @@ std::vector<Node> plan_nodes(const Pipeline& pipeline, SourceTree& tree, const L
   return nodes;
 }
 
+// What was read to know the pipeline; its own files are the sources from the given one on.
+std::vector<LoadedFile> files_of(const LoadOptions& options, const SourceMap& sources, std::size_t first) {
+  std::vector<LoadedFile> files;
+  for (std::size_t i = first; i < sources.size(); ++i) {
+    std::string path(sources.path(static_cast<SourceId>(i)));
+    const bool included = path != options.path;
+    files.push_back({std::move(path), included ? "included by the pipeline" : "the pipeline"});
+  }
+  for (const std::string& path : options.var_files) files.push_back({path, "given by `--var-file`"});
+  return files;
+}
+
 void release_planned_keys(std::span<Target> targets, const Loop& loop) {
   loop((targets.size() + at_once - 1) / at_once, [&](std::size_t turn) {
     for (Target& target : targets.subspan(turn * at_once, std::min(at_once, targets.size() - turn * at_once)))
@@ -255,6 +268,7 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
                               SourceMap& sources, Diagnostics& diagnostics) {
   PlannedPipeline planned;
   const std::vector<RuleKeys> rules = rule_keys();
+  const std::size_t before = sources.size();
   planned.pipeline = load_pipeline(options, rules, world, sources, diagnostics);
   check_cache(workspace, planned.pipeline.cache, diagnostics);
   if (diagnostics.has_errors()) return planned;
@@ -262,6 +276,7 @@ PlannedPipeline plan_pipeline(Workspace& workspace, PipelineWorld& world, const 
   std::vector<Node> nodes = plan_nodes(planned.pipeline, workspace.tree(), world.loop(), diagnostics);
   follow_output_links(nodes, workspace.tree());
   planned.graph = Graph::link(std::move(nodes), diagnostics);
+  report_outputs_over_files(planned.graph, files_of(options, sources, before), diagnostics);
   report_written_variables(planned.graph, planned.pipeline.read_files, workspace.tree(), diagnostics);
   release_planned_keys(planned.pipeline.targets, world.loop());
   planned.pipeline.targets.shrink_to_fit();

@@ -117,20 +117,8 @@ void add_output(Reader& reader, std::string name, const Config& value) {
     diagnostics.error(value.place, "the path of an output is empty");
     return;
   }
-  const std::size_t errors = diagnostics.error_count();
-  std::string path = workspace_path(reader.node.dir, text->literal, value.place, diagnostics);
-  if (diagnostics.error_count() != errors) return;
-  if (path.empty()) {
-    diagnostics.error(value.place, fmt::format("output `{}` is the workspace itself", text->literal),
-                      "an output is replaced as a whole; name a file or a directory of its own");
-    return;
-  }
-  for (const std::string_view reserved : {".trilock", ".git"})
-    if (contains_path(reserved, path)) {
-      diagnostics.error(value.place,
-                        fmt::format("output `{}` is in `{}`, which is not for nodes", text->literal, reserved));
-      return;
-    }
+  std::string path = output_path("output", reader.node.dir, text->literal, value.place, diagnostics);
+  if (path.empty()) return;
   for (const OutputSpec& other : reader.node.outputs) {
     if (!contains_path(other.path, path) && !contains_path(path, other.path)) continue;
     const std::string message = other.path == path

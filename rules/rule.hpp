@@ -199,6 +199,12 @@ std::string workspace_path(std::string_view dir, std::string_view path, Place pl
 // what is not read through the tree, which looks by itself.
 bool stays_inside(const PlanContext& context, const std::string& path, Place place);
 
+// The path of a file or directory that a node writes, as workspace_path gives it. Reports, and gives "" for, what is no
+// place for that: the workspace itself, what is or lies in a `.git` or `.trilock`, and a pattern. `what` begins the
+// sentence: "output", "depfile".
+std::string output_path(std::string_view what, std::string_view dir, std::string_view path, Place place,
+                        Diagnostics& diagnostics);
+
 // `path` as seen from `dir`, both relative to the workspace: ("a/b", "a/c/x") -> "../c/x".
 [[nodiscard]] std::string relative_to(std::string_view dir, std::string_view path);
 

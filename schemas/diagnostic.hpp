@@ -34,6 +34,7 @@ class SourceMap {
     std::uint32_t lines_before = 0;
   };
   SourceId add(std::string path, std::string text, std::vector<Part> parts);
+  [[nodiscard]] std::size_t size() const { return sources_.size(); }  // ids count from 0
   [[nodiscard]] std::string_view path(SourceId id) const;  // as the user would type it: relative to the workspace
   [[nodiscard]] std::string_view text(SourceId id) const;
   [[nodiscard]] std::string_view line(SourceId id, std::uint32_t number) const;  // without its line end; "" when absent

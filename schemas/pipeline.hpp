@@ -115,6 +115,7 @@ class TableChoice {
 struct LoadOptions {
   std::string path = "trilock.toml";                               // relative to the workspace
   std::vector<std::pair<std::string, std::string>> var_overrides;  // --var and --var-file, later wins
+  std::vector<std::string> var_files;                              // that these came from, as the source tree has them
   const TableChoice* choice = nullptr;                             // null: all of them
 };
 

@@ -37,6 +37,7 @@ Result<std::pair<std::string, std::string>> find_pipeline(const Invocation& invo
 
 void read_var_file(const std::string& name, const std::string& cwd, Session& session, LoadOptions& options) {
   const std::string path = name.starts_with('/') ? name : cwd + "/" + name;
+  options.var_files.push_back(tree_path(session.workspace->tree(), path));
   // Standard input and pipes may be read too; a file goes into the account of the tree.
   const Result<FileStat> there = session.workspace->tree().stat_following(path);
   Result<std::string> text = there && there->type == FileType::file ? session.workspace->tree().read(path)

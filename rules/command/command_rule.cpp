@@ -27,15 +27,14 @@ void plan_depfile(const ConfigTable& table, Diagnostics& diagnostics, Node& node
   const Config* value = table.find("depfile");
   const Text* text = value == nullptr ? nullptr : value->text();
   if (text == nullptr) return;
-  const std::size_t errors = diagnostics.error_count();
-  std::string path = workspace_path(node.dir, text->literal, value->place, diagnostics);
-  if (diagnostics.error_count() != errors) return;
-  if (path.empty()) {
+  if (text->literal.empty()) {
     diagnostics.error(
         value->place, fmt::format("`{}` is no path of a depfile", text->literal),
         "name a file that the program writes: `gcc -MD -MF out/main.d` goes with `depfile = \"out/main.d\"`");
     return;
   }
+  std::string path = output_path("depfile", node.dir, text->literal, value->place, diagnostics);
+  if (path.empty()) return;
   node.depfiles.push_back({.name = {}, .path = std::move(path), .place = value->place});
 }
 

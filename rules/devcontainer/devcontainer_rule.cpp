@@ -123,8 +123,8 @@ std::span<const std::string_view> DevcontainerRule::values() const {
 void DevcontainerRule::plan(const Target& target, PlanContext& context, Node& node) const {
   const Config* named = target.table.find("output");
   const Place output_place = named == nullptr ? target.place : named->place;
-  const auto output =
-      workspace_path(node.dir, literal_or(target.table, "output", default_output), output_place, context.diagnostics);
+  const auto output = output_path("output", node.dir, literal_or(target.table, "output", default_output), output_place,
+                                  context.diagnostics);
   check_tools(target, context.diagnostics);
   auto document = read_configuration(target, context, node);
   if (output.empty()) return;

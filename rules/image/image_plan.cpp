@@ -237,6 +237,8 @@ void plan_dockerfile(Planner& planner, const std::string& path) {
                                 did_you_mean(wanted, names));
     return;
   }
+  // A source, wherever the context is.
+  planner.node.inputs.insert(planner.node.inputs.begin(), {quote_pattern(path), false, place});
   const auto reached = reachable_stages(file, uses, *stage);
   for (const ImageUse& use : uses) {
     if (reached[use.in_stage] && !use.image.empty()) plan_base(planner, use, path);
@@ -339,7 +341,11 @@ void plan_image(const Target& target, PlanContext& context, Node& node) {
   const std::string directory = path("context", ".");
   plan_contexts(planner);
   plan_tags(planner);
-  const std::string archive = planner.text("archive") == nullptr ? "" : path("archive", "");
+  const Text* const archived = planner.text("archive");
+  const std::string archive =
+      archived == nullptr || !archived->is_literal()
+          ? ""
+          : output_path("archive", node.dir, archived->literal, planner.place("archive"), context.diagnostics);
   if (context.diagnostics.error_count() != errors) return;
   if (!archive.empty()) {
     node.outputs.push_back({"", archive, planner.place("archive")});

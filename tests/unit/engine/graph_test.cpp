@@ -1,5 +1,7 @@
 #include "engine/graph.hpp"
 
+#include "engine/output_conflicts.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -131,8 +133,47 @@ TEST_CASE("an output directory is selected by what is named inside it") {
   CHECK(errors_of({make_node("a", {}, {"dist"}), make_node("b", {}, {}, {"distribution/x"})}).empty());
 }
 
-TEST_CASE("a node may select its own outputs") {
+TEST_CASE("a pattern that begins above a node's own outputs means the rest") {
   CHECK(errors_of({make_node("a", {}, {"out/x"}, {"**"})}).empty());
+  CHECK(errors_of({make_node("a", {}, {"out"}, {"**", "!out/**"})}).empty());
+  CHECK(errors_of({make_node("a", {}, {"src/gen"}, {"src/**/*.go", "src"})}).empty());
+  CHECK(errors_of({make_node("a", {}, {"src/gen.go"}, {"src/*.go"})}).empty());
+  CHECK(errors_of({make_node("a", {}, {"cmdline"}, {"cmd/*.go", "cmd"})}).empty());
+}
+
+TEST_CASE("an output that holds what its node reads") {
+  using Errors = std::vector<std::string>;
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"cmd/*.go"})}) ==
+        Errors{"`cmd/*.go` selects what lies in `cmd`, an output of a itself"});
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"go.mod", "cmd/app/main.go"})}) ==
+        Errors{"`cmd/app/main.go` selects what lies in `cmd`, an output of a itself"});
+  CHECK(errors_of({make_node("a", {}, {"data.json"}, {"data.json"})}) ==
+        Errors{"`data.json` is an input and an output of a"});
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"**", "cmd"})}) == Errors{"`cmd` is an input and an output of a"});
+  // Said once for an output.
+  CHECK(errors_of({make_node("a", {}, {"cmd", "pkg"}, {"cmd/a", "cmd/b", "pkg/**"})}).size() == 2);
+}
+
+TEST_CASE("what is left out again lies in no output") {
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"cmd/*.go", "!cmd/**"})}).empty());
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"cmd/main.go", "!cmd"})}).empty());
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"cmd/main.go", "!**/*.go"})}).empty());
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"!cmd/**", "cmd/main.go"})}).size() == 1);
+  CHECK(errors_of({make_node("a", {}, {"cmd"}, {"cmd/*.go", "!cmd/gen.go"})}).size() == 1);
+}
+
+TEST_CASE("an output that is a file of the pipeline, or holds one") {
+  Diagnostics diagnostics;
+  const Graph graph = Graph::link({make_node("a", {}, {"conf"}), make_node("b", {}, {"trilock.toml"}),
+                                   make_node("c", {}, {"configuration", "env.toml.out"})},
+                                  diagnostics);
+  const LoadedFile files[] = {{"trilock.toml", "the pipeline"}, {"conf/more/x.toml", "included by the pipeline"}};
+  report_outputs_over_files(graph, files, diagnostics);
+  std::vector<std::string> messages;
+  for (const Diagnostic& found : diagnostics.all()) messages.push_back(found.message);
+  CHECK(messages ==
+        std::vector<std::string>{"the output `conf` of a holds `conf/more/x.toml`, which is included by the pipeline",
+                                 "the output `trilock.toml` of b is the pipeline"});
 }
 
 TEST_CASE("property: every order respects every edge, and closure is what can be reached") {
