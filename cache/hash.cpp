@@ -61,4 +61,24 @@ StrongDigest strong_digest(std::string_view bytes) {
   return hasher.finish();
 }
 
+std::string git_blob_id(std::string_view bytes, std::size_t id_size) {
+  const std::string header = "blob " + std::to_string(bytes.size()) + '\0';
+  if (id_size == 2 * sizeof(StrongDigest)) {
+    StrongHasher hasher;
+    hasher.update(header);
+    hasher.update(bytes);
+    return hasher.finish().hex();
+  }
+  Bytes<20> id;
+  if (id_size != 2 * id.data.size()) return {};
+  const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> sha1(EVP_MD_fetch(nullptr, "SHA1", nullptr), EVP_MD_free);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  if (!sha1 || !context || EVP_DigestInit_ex2(context.get(), sha1.get(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), header.data(), header.size()) != 1 ||
+      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), id.data.data(), nullptr) != 1)
+    return {};
+  return id.hex();
+}
+
 }  // namespace trilock

@@ -1,10 +1,11 @@
-// The only user of xxHash (fast_hash.cpp) and of SHA-256 (hash.cpp). Thread rule: an object belongs to one thread;
-// functions are free.
+// The only user of xxHash (fast_hash.cpp) and of SHA-256, and of SHA-1 where git speaks of it (hash.cpp). Thread rule:
+// an object belongs to one thread; functions are free.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "schemas/digest.hpp"
@@ -13,6 +14,9 @@ namespace trilock {
 
 [[nodiscard]] FastDigest fast_digest(std::string_view bytes);
 [[nodiscard]] StrongDigest strong_digest(std::string_view bytes);
+// The id that git gives to a file with these bytes, in a repository whose ids have that many hex characters: 40 (SHA-1)
+// or 64 (SHA-256). "" for another length, and where OpenSSL is set up without SHA-1.
+[[nodiscard]] std::string git_blob_id(std::string_view bytes, std::size_t id_size);
 
 class FastHasher {
  public:

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "cache/output_check.hpp"
 #include "cache/outputs.hpp"
 #include "engine/command_text.hpp"
 #include "engine/discovered.hpp"
+#include "engine/foreign_outputs.hpp"
 #include "engine/node_output.hpp"
 #include "engine/portable_action.hpp"
 #include "engine/process_start.hpp"
@@ -91,18 +93,32 @@ class Attempt {
     std::optional<Trouble> trouble = prepare();
     if (!trouble) trouble = run_noted();
     if (!trouble) trouble = gather(result);
-    if (has_passing_depfile()) static_cast<void>(state_.tree.disk().remove(depfile_path()));
+    remove_passing_depfile();
+    if (!trouble)
+      if (Status settled = settle_foreign(state_, id_, foreign_, scratch_); !settled)
+        trouble = trouble_of(settled.error());
     if (!trouble) {
       scratch_.accept();
       return trouble;
     }
-    if (Status back = scratch_.bring_back(); !back)
+    if (Status back = scratch_.bring_back(); !back) {
       state_.events.warning(fmt::format("{}: its old outputs are not back; the next run tries again: {}", node_.label,
                                         back.error().message));
+      note_left();
+    }
     return trouble;
   }
 
  private:
+  // What could not be removed is the action's own, and must not pass for somebody else's in the next run.
+  void note_left() {
+    std::vector<OutputEntry> entries;
+    for (const OutputSpec& output : scratch_.left())
+      if (Result<OutputScan> scan = scan_outputs(state_.tree, {&output, 1}))
+        std::ranges::move(scan->entries, std::back_inserter(entries));
+    if (!entries.empty()) state_.db.record_made(node_.label, entries);
+  }
+
   std::optional<Trouble> run_noted() {
     if (state_.journal == nullptr) return run_processes();
     const Result<std::uint64_t> entry = state_.journal->enter(node_.label, action_.leaves);
@@ -118,13 +134,32 @@ class Attempt {
     if (Status within = check_places(state_.tree, action_); !within) return trouble_of(within.error());
     if (state_.journal != nullptr)  // a kill from here on leaves a scratch directory
       if (Status begun = state_.journal->begin(); !begun) return trouble_of(begun.error());
+    const std::vector<OutputSpec> written = written_paths();
+    Result<std::vector<ForeignFile>> foreign = find_foreign(state_, id_, decision_, written);
+    if (!foreign) return trouble_of(foreign.error());
+    foreign_ = std::move(*foreign);
     if (uses_scratch(action_))
       if (Status made = scratch_.make(); !made) return trouble_of(made.error());
     if (Status staged = scratch_.stage(action_.staged); !staged) return trouble_of(staged.error());
-    if (!action_.processes.empty())
-      if (Status aside = scratch_.set_aside(node_.outputs, node_.label); !aside) return trouble_of(aside.error());
+    if (!action_.processes.empty() || !foreign_.empty())
+      if (Status aside = scratch_.set_aside(written, node_.label); !aside) return trouble_of(aside.error());
+    is_clear_ = true;
     if (std::optional<Trouble> trouble = prepare_depfile()) return trouble;
     return write_files();
+  }
+
+  // What the attempt may write to in the workspace.
+  [[nodiscard]] std::vector<OutputSpec> written_paths() const {
+    std::vector<OutputSpec> written = node_.outputs;
+    if (has_passing_depfile() && !action_.depfile.starts_with('\x1f'))
+      written.insert(written.end(), node_.depfiles.begin(), node_.depfiles.end());
+    return written;
+  }
+
+  void remove_passing_depfile() {
+    if (!is_clear_ || !has_passing_depfile()) return;
+    static_cast<void>(state_.tree.disk().remove(depfile_path()));
+    if (!action_.depfile.starts_with('\x1f')) state_.tree.forget(action_.depfile);
   }
 
   // A depfile of before must not pass for the one that this attempt failed to write.
@@ -276,6 +311,8 @@ class Attempt {
   const Redactor& secrets_;
   OutputTap output_;
   Scratch scratch_;
+  std::vector<ForeignFile> foreign_;
+  bool is_clear_ = false;  // what was at the outputs is set aside
   ProcessStart starts_;
   Run run_;
   bool cut_short_ = false;  // a process, by a signal
@@ -316,12 +353,14 @@ void keep(RunState& state, NodeId id, Decision& decision) {
   std::string why = why_unkept(state, id, decision);
   if (why.empty() && decision.action.cache <= CachePolicy::local && !keep_in_cache(state, id, decision))
     why = fmt::format("a file changed while the result of {} was stored: it is used now but not kept", node.label);
+  ActionResult& result = *decision.result;
+  if ((!why.empty() || decision.action.cache == CachePolicy::none) && !result.outputs.empty())
+    state.db.record_made(node.label, result.outputs);
   if (!why.empty()) {
     state.events.warning(why);
     state.db.forget_result(node.label);
     return;
   }
-  ActionResult& result = *decision.result;
   result.explanation = explanation_of(state, decision);
   if (decision.action.cache != CachePolicy::none) state.db.record_result(node.label, result);
 }
@@ -378,9 +417,26 @@ bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report)
   if (restored && state.journal != nullptr) restored = state.journal->begin();
   const LookupAnswer from =
       decision.recorded_here ? LookupAnswer::local : decision.answer.value_or(LookupAnswer::local);
+  MadeWay way(state, id);
+  if (restored) restored = way.make(decision.action.outputs, decision.result->outputs);
+  const bool is_free = restored.has_value();
   if (restored)
-    restored = restore_outputs(state.tree, state.cache->source(from), decision.action.outputs, decision.result->outputs,
-                               state.scratch_root);
+    if (restored)
+      restored = restore_outputs(state.tree, state.cache->source(from), decision.action.outputs,
+                                 decision.result->outputs, state.scratch_root);
+  if (restored)
+    way.say();
+  else
+    way.undo();
+  if (!restored && !is_free) {
+    const Trouble trouble = trouble_of(restored.error());
+    report.outcome = trouble.outcome;
+    report.reason = trouble.reason;
+    report.help = trouble.help;
+    report.environment_failed = trouble.environment;
+    decision.result.reset();
+    return true;
+  }
   if (!restored && (restored.error().kind == ErrorKind::not_found || restored.error().kind == ErrorKind::corrupt)) {
     decision.reason = restored.error().message;
     return false;

@@ -12,6 +12,7 @@
 
 #include "cache/recorded_result.hpp"
 #include "engine/executor.hpp"
+#include "engine/foreign_outputs.hpp"
 #include "engine/leftovers.hpp"
 #include "engine/node_run.hpp"
 #include "engine/output_conflicts.hpp"
@@ -143,6 +144,7 @@ struct Stage {
       : cache(workspace, planned.pipeline.cache, planned.pipeline.name, use),
         executables(workspace.environment().path()),
         secrets(values_of(scope.secrets, workspace.environment())),
+        care(workspace.db(), workspace.disk(), workspace.state_dir()),
         state{.pipeline = planned.pipeline,
               .graph = planned.graph,
               .tree = workspace.tree(),
@@ -164,11 +166,13 @@ struct Stage {
               .recorded = std::move(scope.recorded),
               .forced = std::vector<bool>(planned.graph.size(), false),
               .finished = std::move(scope.found),
-              .around = scope.around} {}
+              .around = scope.around,
+              .care = &care} {}
 
   ResultCache cache;
   Executables executables;
   Redactor secrets;
+  OutputCare care;
   RunState state;
 };
 

@@ -29,14 +29,26 @@ namespace trilock {
 struct RunOptions {
   unsigned jobs = 1;
   bool keep_going = false;
-  bool force = false;  // run the nodes that were named, whatever is recorded
+  bool force = false;      // run the nodes that were named, whatever is recorded
+  bool overwrite = false;  // what no run made is moved away and does not stop its node
   bool dry_run = false;
   bool replay = false;                          // give the recorded output of nodes that are left alone or restored
   std::vector<Journal::Entry> unfinished = {};  // of a run that was killed, for this one to name
+  // Runs that were killed before this one. The database may not have heard of what they made, and nobody of what they
+  // had begun to make.
+  struct KilledRuns {
+    bool any = false;
+    // As the disk stamps changes: from before the first of them began, 0 when that is not known, to when the last
+    // output of a node that ended was there, if not later.
+    std::int64_t began_ns = 0;
+    std::int64_t last_ns = 0;
+  } killed = {};
   // Called when all nodes are done and recorded, while what they made is still being published, with what the run has
   // come to; the exit code may yet become that of a run whose state cannot be saved, or that was interrupted.
   std::function<void(const RunSummary&)> meanwhile = {};
 };
+
+struct OutputCare;  // engine/foreign_outputs.hpp
 
 // What a node left for those that refer to it.
 struct FinishedNode {
@@ -80,6 +92,7 @@ struct RunState {
   std::vector<bool> forced;                                // by node: runs whatever is recorded
   std::vector<FinishedNode> finished;                      // by node
   const Surroundings* around = nullptr;                    // null: the graph is all there is
+  OutputCare* care = nullptr;                              // null when nothing will run
   // Nothing will run, only fields of keys are wanted: conditions are not asked, tools and named inputs may be missing.
   bool comparing = false;
 };

@@ -187,6 +187,7 @@ Status Scratch::bring_back() {
   Status first;
   for (const Aside& aside : aside_) {
     Status back = clear(disk, aside.output);
+    if (!back) left_.push_back({.name = {}, .path = aside.path, .place = {}});
     if (back && aside.existed) back = put_back(disk, aside.kept, aside.output);
     tree_.forget(aside.path);
     if (back || !first) continue;

@@ -40,6 +40,8 @@ class Scratch {
   Status bring_back();
   // After a success: the old outputs are not needed any more.
   void accept();
+  // After `bring_back`: outputs, relative to the workspace, where what the action left could not be removed.
+  [[nodiscard]] const std::vector<OutputSpec>& left() const { return left_; }
 
  private:
   [[nodiscard]] std::vector<std::string> kept_places(std::span<const OutputSpec> outputs) const;
@@ -58,6 +60,7 @@ class Scratch {
   std::vector<Aside> aside_;
   std::uint64_t noted_ = 0;  // the number of the journal's entry
   bool keeps_ = false;       // what is aside is all that there is of it
+  std::vector<OutputSpec> left_;
 };
 
 // Moves a file, a symlink or a whole directory to where nothing is. What cannot be renamed (it is a mount point, or the

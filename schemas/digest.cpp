@@ -37,6 +37,7 @@ std::optional<Bytes<Size>> Bytes<Size>::from_hex(std::string_view text) {
 }
 
 template struct Bytes<16>;
+template struct Bytes<20>;
 template struct Bytes<32>;
 
 }  // namespace trilock

@@ -35,6 +35,7 @@ struct DigestHash {
 };
 
 extern template struct Bytes<16>;
+extern template struct Bytes<20>;
 extern template struct Bytes<32>;
 
 }  // namespace trilock

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/clean.hpp"
+#include "engine/cli/clean_displaced.hpp"
 #include "engine/cli/documents.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/standard_output.hpp"
@@ -51,9 +52,21 @@ Result<std::unique_ptr<WorkspaceLock>> take_lock(Workspace& workspace) {
   return lock;
 }
 
+// Works whatever the pipeline says.
+int clean_displaced(const Invocation& invocation) {
+  Session session;
+  if (const int code = open_workspace(invocation, Workspace::State::use, session); code != 0)
+    return end_without_result(invocation, session, code);
+  const auto lock = take_lock(*session.workspace);
+  if (lock) return clean_displaced(invocation, session);
+  report(session, lock.error());
+  return end_without_result(invocation, session, exit_environment);
+}
+
 }  // namespace
 
 int clean_command(const Invocation& invocation) {
+  if (invocation.displaced) return clean_displaced(invocation);
   Session session;
   std::vector<NodeId> selected;
   if (const int code = prepare(invocation, session, selected); code != 0) return code;

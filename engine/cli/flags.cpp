@@ -25,6 +25,7 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::jobs, "-j,--jobs", "N", "run at most N nodes at a time (default: the number of processors)"},
     {FlagId::keep_going, "-k,--keep-going", "", "after a failure go on with nodes that do not depend on it"},
     {FlagId::force, "--force", "", "run the named nodes even if nothing changed"},
+    {FlagId::overwrite, "--overwrite", "", "replace files at outputs that no run made; they go to `displaced/`"},
     {FlagId::dry_run, "-n,--dry-run", "", "say what would run and why, and run nothing"},
     {FlagId::exit_code, "--exit-code", "", "with --dry-run: end with code 1 when something would or may run"},
     {FlagId::no_wait, "--no-wait", "", "fail at once when another run owns the workspace"},
@@ -32,6 +33,7 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::format, "--format", "FORMAT", "dot, mermaid, json or svg (default: dot)", graph_formats},
     {FlagId::since, "--since", "REF", "the revision of git to compare with: a commit, a branch, a tag"},
     {FlagId::verbose, "-v,--verbose", "", "print a line for unchanged nodes too"},
+    {FlagId::displaced, "--displaced", "", "remove what runs moved out of their way to `displaced/`, and nothing else"},
     {FlagId::shared, "--shared", "", "the directory that `[cache] shared` names, instead of this machine's"},
     {FlagId::repair, "--repair", "", "verify: move what is damaged to its quarantine"},
     {FlagId::max_size, "--max-size", "SIZE", "gc: remove what was used least recently until SIZE is left (20G)"},
@@ -40,10 +42,10 @@ constexpr std::array flags = std::to_array<FlagSpec>({
     {FlagId::evict_dry_run, "-n,--dry-run", "", "gc: say what would be removed, and remove nothing"},
 });
 
-constexpr std::array run_flags = {FlagId::jobs,      FlagId::keep_going, FlagId::force,    FlagId::dry_run,
-                                  FlagId::exit_code, FlagId::no_wait,    FlagId::json,     FlagId::output,
-                                  FlagId::verbose,   FlagId::var,        FlagId::var_file, FlagId::directory,
-                                  FlagId::file};
+constexpr std::array run_flags = {FlagId::jobs,      FlagId::keep_going, FlagId::force,   FlagId::overwrite,
+                                  FlagId::dry_run,   FlagId::exit_code,  FlagId::no_wait, FlagId::json,
+                                  FlagId::output,    FlagId::verbose,    FlagId::var,     FlagId::var_file,
+                                  FlagId::directory, FlagId::file};
 constexpr std::array watch_flags = {FlagId::jobs,     FlagId::keep_going, FlagId::json,
                                     FlagId::output,   FlagId::verbose,    FlagId::var,
                                     FlagId::var_file, FlagId::directory,  FlagId::file};
@@ -56,6 +58,8 @@ constexpr std::array cache_flags = {FlagId::shared,   FlagId::repair,        Fla
                                     FlagId::min_age,  FlagId::evict_dry_run, FlagId::json,     FlagId::var,
                                     FlagId::var_file, FlagId::directory,     FlagId::file};
 
+constexpr std::array clean_flags = {FlagId::displaced, FlagId::json,      FlagId::var,
+                                    FlagId::var_file,  FlagId::directory, FlagId::file};
 constexpr std::array init_flags = {FlagId::json, FlagId::directory};
 constexpr std::array schema_flags = {FlagId::json};
 
@@ -71,7 +75,7 @@ constexpr std::array commands = std::to_array<CommandSpec>({
     {Command::affected, "affected", "[LABEL|GLOB]...", "nodes whose inputs differ from a git revision", affected_flags},
     {Command::list, "list", "[LABEL|GLOB]...", "list nodes, rules and descriptions", show_flags},
     {Command::check, "check", "", "load and plan the pipeline, run nothing", show_flags},
-    {Command::clean, "clean", "[LABEL|GLOB]...", "remove the outputs that nodes made, never sources", show_flags},
+    {Command::clean, "clean", "[LABEL|GLOB]...", "remove the outputs that nodes made, never sources", clean_flags},
     {Command::cache, "cache", "stats|verify|gc|path|keygen FILE",
      "say what is in the cache directory, check it, evict from it, print where it is, or make a key that signs",
      cache_flags},
@@ -147,6 +151,12 @@ void add_flag(CLI::App& app, const FlagSpec& flag, Invocation& to, Raw& raw) {
       break;
     case FlagId::force:
       app.add_flag(names, to.force);
+      break;
+    case FlagId::overwrite:
+      app.add_flag(names, to.overwrite);
+      break;
+    case FlagId::displaced:
+      app.add_flag(names, to.displaced);
       break;
     case FlagId::dry_run:
     case FlagId::evict_dry_run:
@@ -247,6 +257,8 @@ Status check_values(const Raw& raw, Invocation& to) {
   if (to.command == Command::completion &&
       (to.labels.size() != 1 || std::find(shells.begin(), shells.end(), to.labels[0]) == shells.end()))
     return usage("`trilock completion` takes the name of a shell", "choose bash, zsh or fish");
+  if (to.displaced && !to.labels.empty())
+    return usage("`trilock clean --displaced` takes no labels", "it removes all that was displaced, and no outputs");
   if (to.command == Command::check && !to.labels.empty()) return usage("`trilock check` takes no labels");
   if (to.command == Command::init && !to.labels.empty()) return usage("`trilock init` takes no labels");
   if (to.command == Command::schema && !to.labels.empty()) return usage("`trilock schema` takes no labels");

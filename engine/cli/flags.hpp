@@ -42,6 +42,7 @@ enum class FlagId : std::uint8_t {
   jobs,
   keep_going,
   force,
+  overwrite,
   dry_run,
   exit_code,
   no_wait,
@@ -49,6 +50,7 @@ enum class FlagId : std::uint8_t {
   output,
   verbose,
   since,
+  displaced,
   shared,
   repair,
   max_size,
@@ -93,6 +95,7 @@ struct Invocation {
   unsigned jobs = 0;  // 0: as many as there are processors
   bool keep_going = false;
   bool force = false;
+  bool overwrite = false;
   bool dry_run = false;
   bool exit_code = false;  // of a dry run: the exit code says whether something would run
   bool no_wait = false;
@@ -100,7 +103,8 @@ struct Invocation {
   std::string format = "dot";
   std::string output;  // "": as it suits where the output goes
   std::string since;
-  bool watched = false;  // of `run`: a watcher has started it
+  bool watched = false;    // of `run`: a watcher has started it
+  bool displaced = false;  // of `clean`
   // Of `cache`, whose operand stands in `labels`.
   bool shared = false;
   bool repair = false;

@@ -180,9 +180,26 @@ int take_lock(const Invocation& invocation, Session& session, const StopSignal& 
   return held.lock ? exit_done : stop.requested() ? exit_interrupted : exit_environment;
 }
 
+// Told by the journal that they left, whose last line was written when the outputs of a node that ended were there, and
+// by the database, which hears of a run when it begins.
+RunOptions::KilledRuns killed_runs(Workspace& workspace) {
+  constexpr std::int64_t millisecond = 1'000'000;
+  constexpr std::int64_t tick_ns = 10 * millisecond;  // by which stamps of the disk may lie behind the clock
+  constexpr std::size_t most_runs = 20;
+  constexpr int cut_short = -1;
+  const Result<FileStat> journal = workspace.disk().stat(workspace.state_dir() + "/journal");
+  if (!journal || journal->type != FileType::file) return {};
+  RunOptions::KilledRuns killed{.any = true, .began_ns = 0, .last_ns = journal->mtime_ns};
+  const Result<std::vector<RunRow>> runs = workspace.db().runs(most_runs);
+  for (std::size_t i = 0; runs && i < runs->size() && (*runs)[i].exit_code == cut_short; ++i)
+    killed.began_ns = (*runs)[i].started_ms * millisecond - tick_ns;
+  return killed;
+}
+
 // What a killed run left is cleared away before anything is read.
 void clear(Session& session, RunOptions& options) {
   Workspace& workspace = *session.workspace;
+  options.killed = killed_runs(workspace);
   for (const std::string& text : clear_leftovers(workspace, options.unfinished)) print_err("warning: {}\n", text);
   static_cast<void>(make_own_directory(workspace.state_dir() + "/tmp"));  // may have been removed
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -264,6 +281,7 @@ int run_in_session(const Invocation& invocation, Session& session, Held& held) {
   RunOptions options{.jobs = invocation.jobs != 0 ? invocation.jobs : std::max(1u, std::thread::hardware_concurrency()),
                      .keep_going = invocation.keep_going,
                      .force = invocation.force,
+                     .overwrite = invocation.overwrite,
                      .replay = invocation.output == "full"};
   if (invocation.dry_run) return load_and_run(invocation, session, signals, options, held);
 

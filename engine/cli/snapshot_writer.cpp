@@ -18,7 +18,8 @@
 namespace trilock::cli {
 
 std::vector<std::string> plain_words(const Invocation& invocation) {
-  if (!invocation.json && !invocation.verbose && !invocation.force && invocation.output.empty())
+  if (!invocation.json && !invocation.verbose && !invocation.force && !invocation.overwrite &&
+      invocation.output.empty())
     return invocation.words;
   std::vector<std::string> words;
   if (!invocation.directory.empty()) words.insert(words.end(), {"-C", invocation.directory});

@@ -159,7 +159,7 @@ trilock run
 echo x >>out/tree/t && touch out/tree/new
 expect_why 'an output that is different' 'output out/tree/t: content changed'
 expect_why 'what is in the place of outputs' 'output out/tree/new: not made by its last run'
-trilock run
+trilock run --overwrite
 mkdir "$work/other" && sed 's/exec/exec /' "$work/bin/copy" >"$work/other/copy" && chmod +x "$work/other/copy"
 PATH=$work/other:$PATH trilock why 'command.use[v=#quot;]'
 expect_match 'why: a tool' '^  tool copy: ' "$out"

@@ -136,10 +136,10 @@ change 'a variable of the pipeline that was not set' 'command.word' export TRILO
 change 'a variable by TRILOCK_VAR_' 'command.word' export TRILOCK_VAR_word=four
 change 'PATH, the same programs in it' '' export PATH="$work/bin:$PATH"
 change 'an output gone' 'command.all' rm out/all
-change 'an output written over' 'command.after' eval 'echo x >out/after'
+change 'an output that is empty now' 'command.after' eval ': >out/after'
 change 'a file too many in an output directory' 'command.tree' touch out/tree/sub/more
 change 'a directory of an output gone' 'command.tree' rm -rf out/tree/sub
-change 'a symlink of an output' 'command.tree' ln -sfn other out/tree/link
+change 'a symlink of an output gone' 'command.tree' rm out/tree/link
 change 'the state database gone' 'command.after command.all command.extra command.link command.new command.tree command.word' \
   rm "$(state_dir)/state.db"
 change 'the state database written to by somebody else' '' touch "$(state_dir)/state.db"

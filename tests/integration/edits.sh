@@ -32,7 +32,7 @@ draw_edit() {
   6) edit="touch a/*.txt b" ;;
   7) edit="chmod $((600 + n * 10)) a/0.txt" ;;
   8) edit="rm -f out/$n" ;;
-  9) edit="echo $text >>out/$n" ;;
+  9) edit=": >out/$n" ;; # other bytes would stop the node until somebody moves them away
   10) edit="cp -p a/0.txt ../kept; echo $((text % 10)) >a/0.txt; touch -r ../kept a/0.txt; rm ../kept" ;;
   11) edit="sed -i 's/^word = .*/word = \"$text\"/' trilock.toml" ;;
   12) edit="echo '# $text' >>trilock.toml" ;;

@@ -90,10 +90,13 @@ TEST_CASE("a change runs what depends on it, and no more") {
     CHECK(build.outcome("command.second") == Outcome::restored);
     CHECK(build.disk.content("/w/out/1") == "a.txt(A2)");
   }
-  SUBCASE("a missing output is put back, a changed one as well") {
+  SUBCASE("a missing output is put back, a changed one as well where that is wanted") {
     build.disk.erase("/w/out/1");
     build.disk.put("/w/out/3", "by hand");
-    CHECK(build.run() == 0);
+    CHECK(build.run({.keep_going = true}) == 1);
+    CHECK(build.disk.content("/w/out/3") == "by hand");
+    build.disk.erase("/w/out/1");
+    CHECK(build.run({.overwrite = true}) == 0);
     CHECK(build.ran.empty());
     CHECK(build.outcome("command.first") == Outcome::restored);
     CHECK(build.outcome("command.second") == Outcome::unchanged);
