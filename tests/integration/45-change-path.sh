@@ -112,7 +112,7 @@ change 'a new folder below one that a pattern walks' 'part 0' mkdir -p gen/deep/
 change 'a file in it' 'part 0 patterns' put 1 gen/deep/er/x
 change 'a folder that was moved away' 'part 0 patterns' mv gen/deep "$work/deep"
 change 'an output that is gone' 'part 0 size' rm out/size
-change 'an output that somebody wrote to' 'part 0 all' put x out/all
+change 'an output that is empty now' 'part 0 all' eval ': >out/all'
 change 'the file of a node in another file' 'part 0 extra' put i2 more/in
 change 'the file of the other nodes' 'whole 0 far' put f2 far/f
 change 'two files of two nodes' 'part 0 extra patterns' eval 'echo 3 >more/in; echo 3 >gen/g'
