@@ -421,9 +421,8 @@ bool restore(RunState& state, NodeId id, Decision& decision, NodeReport& report)
   if (restored) restored = way.make(decision.action.outputs, decision.result->outputs);
   const bool is_free = restored.has_value();
   if (restored)
-    if (restored)
-      restored = restore_outputs(state.tree, state.cache->source(from), decision.action.outputs,
-                                 decision.result->outputs, state.scratch_root);
+    restored = restore_outputs(state.tree, state.cache->source(from), decision.action.outputs, decision.result->outputs,
+                               state.scratch_root);
   if (restored)
     way.say();
   else

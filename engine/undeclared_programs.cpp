@@ -1,6 +1,7 @@
 #include "engine/undeclared_programs.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

@@ -26,8 +26,8 @@ int clean_displaced(const Invocation& invocation, Session& session) {
       if (entry.type != FileType::directory) removed.emplace_back(entry.path);
   }
   if (!invocation.json) {
-    for (const Json& path : removed) fmt::print("removed {}/{}\n", dir, *path.string());
-    if (removed.empty()) fmt::print("nothing to remove\n");
+    for (const Json& path : removed) print_out("removed {}/{}\n", dir, *path.string());
+    if (removed.empty()) print_out("nothing to remove\n");
     return exit_done;
   }
   JsonObject document = versioned_document();
