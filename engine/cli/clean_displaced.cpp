@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/cli/documents.hpp"
+#include "engine/cli/standard_output.hpp"
 #include "engine/displaced.hpp"
 #include "schemas/json.hpp"
 

@@ -203,7 +203,7 @@ void print_text(const Forecast& forecast, const std::vector<OutputChange>& outpu
   print_out("{}: {}\n", page.paint(node.label, "1"), page.paint(reason_of(forecast), code));
   if (forecast.open)
     print_out("whether it runs depends on what comes out; what is shown here takes the last result of {}\n",
-               forecast.open->label);
+              forecast.open->label);
   if (!decision.changes.empty() || !outputs.empty()) {
     page.heading("changed since the last successful run:");
     for (const FieldChange& change : decision.changes) page.line(describe(change), "", "33");
