@@ -40,7 +40,9 @@ Result<Journal::Remains> Journal::arm() {
   if (!text && text.error().kind == ErrorKind::not_found) return Remains{};
   exists_ = true;
   if (!text) {
-    if (text.error().kind == ErrorKind::invalid) exists_ = ::unlink(path_.c_str()) != 0;
+    // A file of ours that is larger than any that trilock writes makes room.
+    if (text.error().kind == ErrorKind::invalid && open_own_file(path_, OwnUse::read))
+      exists_ = ::unlink(path_.c_str()) != 0;
     return std::unexpected(text.error());
   }
   Remains remains = read_journal(*text, this_owner(workspace_));
