@@ -163,8 +163,8 @@ daemon survivor.pid
 while :; do sleep 0.05; done'''
 outputs = ["result"]
 TOML
-rm -f goodbye survivor.pid
-mkdir -p "$(state_dir)/tmp" && echo old >result
+rm -f goodbye survivor.pid result
+mkdir -p "$(state_dir)/tmp"
 start
 wait_for 20 test -s survivor.pid
 kill -KILL "$pid"

@@ -123,7 +123,8 @@ expect_match 'a cache directory that is a file: a warning' '^warning: not every 
 
 # --- the state directory cannot be written ---
 export XDG_CACHE_HOME=$work/cache
-rm -rf .trilock
+# Neither this state nor the cache knows of what is there: in no repository it would stop the node.
+rm -rf .trilock copy
 small_disk "$PWD/.trilock" 1m
 trilock run
 expect_code 'a state directory on another disk: done' 0

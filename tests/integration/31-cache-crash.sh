@@ -38,11 +38,11 @@ done
 
 # The order that the above rests on, seen from outside: bytes, blobs, their names, results, their names.
 mkdir "$work/tree" && echo content >"$work/tree/file"
-strace -f -qq -e trace=rename,fdatasync,fsync,syncfs -o "$work/calls" "$driver" publish "$work/order" node "$work/tree" \
+strace -f -qq -e trace=rename,renameat,fdatasync,fsync,syncfs -o "$work/calls" "$driver" publish "$work/order" node "$work/tree" \
   >/dev/null || die "strace cannot follow the driver"
 expect_equal 'bytes are synced before blobs get their names, and those before results do' \
   'sync blob sync result sync' \
-  "$(sed -nE 's/.* (fdatasync|fsync|syncfs)\(.*/sync/p; s/.* rename\(.*\/(ac|cas)\/.*/\1/p' "$work/calls" |
+  "$(sed -nE 's/.* (fdatasync|fsync|syncfs)\(.*/sync/p; s/.* rename(at)?\(.*\/(ac|cas)\/.*/\2/p' "$work/calls" |
     sed 's/^cas$/blob/; s/^ac$/result/' | uniq | paste -sd' ')"
 
 # A full disk: what was published before stays whole, and what did not fit is not there in part.

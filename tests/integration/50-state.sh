@@ -75,6 +75,8 @@ for directory in . "$(basename "$theirs")" "$(printf '0%.0s' {1..32})" none stat
   mkdir -p "$work/guess/.trilock/$directory" && cp -r "$theirs"/* "$work/guess/.trilock/$directory"
 done
 trilock run -C "$work/guess"
+expect_equal 'under any other name it is not read, so nobody here made the output' '1 text evil' "$code $(app "$work/guess")"
+trilock run --overwrite -C "$work/guess"
 expect_equal 'under any other name it is not read' '0 text good' "$code $(app "$work/guess")"
 expect_equal 'nor removed' 5 "$(find "$work/guess/.trilock" -name state.db ! -path "$(state_dir "$work/guess")/*" | wc -l)"
 
