@@ -1,6 +1,7 @@
 #include "cache/own_file.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <string_view>
 
@@ -78,6 +79,16 @@ Status write_own_file(const std::string& path, std::string_view bytes) {
   if (!file) return std::unexpected(file.error());
   if (const int error = write_all(file->descriptor(), bytes); error != 0) return file->error(error);
   return file->publish(own_file_mode);
+}
+
+Status write_own_file_durably(const std::string& path, std::string_view bytes) {
+  Result<PendingFile> file = PendingFile::create(Beneath(), path);
+  if (!file) return std::unexpected(file.error());
+  if (const int error = write_all(file->descriptor(), bytes); error != 0) return file->error(error);
+  if (::fdatasync(file->descriptor()) != 0) return file->error(errno);
+  if (Status published = file->publish(own_file_mode); !published) return published;
+  const std::string directory = parent_of(path);
+  return sync_directory_names({&directory, 1});
 }
 
 Status make_own_directory(const std::string& path) {

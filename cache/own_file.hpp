@@ -49,6 +49,8 @@ inline constexpr std::uint64_t no_bound = UINT64_MAX;
 [[nodiscard]] Result<std::string> read_own_file(const std::string& path, std::uint64_t largest);
 // Whole or not at all, in the place of whatever was there: a link, too, is replaced and not followed.
 [[nodiscard]] Status write_own_file(const std::string& path, std::string_view bytes);
+// The same, and it survives a power cut.
+[[nodiscard]] Status write_own_file_durably(const std::string& path, std::string_view bytes);
 // Is satisfied with one that is there; one of ours that others may enter is closed to them. Makes missing parents, and
 // does not ask whose the others are.
 [[nodiscard]] Status make_own_directory(const std::string& path);

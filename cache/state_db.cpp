@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <iterator>
+#include <limits>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -64,6 +65,7 @@ struct StateDb::Impl {
 
   const std::string path;
   const Boot boot;
+  std::int64_t doubted_since_ns = std::numeric_limits<std::int64_t>::max();
 
   std::mutex tables_lock;
   std::unique_ptr<StateTables> tables;  // null while there is no file
@@ -95,6 +97,7 @@ Status StateDb::Impl::open_tables() {
   Result<std::unique_ptr<StateTables>> opened = StateTables::open(path, boot);
   if (!opened) return std::unexpected(opened.error());
   tables = std::move(*opened);
+  doubted_since_ns = tables->doubted_since_ns();
   return {};
 }
 
@@ -391,6 +394,10 @@ void StateDb::record_lookups(std::int64_t run, std::vector<LookupCount> counts) 
 
 void StateDb::end_run(RunRow row) {
   impl_->queue_row(row);
+}
+
+std::int64_t StateDb::doubted_since_ns() const {
+  return impl_->doubted_since_ns;
 }
 
 Status StateDb::flush() {

@@ -70,6 +70,9 @@ class StateDb {
   // Digests of files that changed in another boot than `boot`, the last one in which something was recorded, are gone.
   static Result<std::unique_ptr<StateDb>> open(const std::string& path, std::string& warning,
                                                Boot boot = current_boot());
+  // Files that changed since, by ctime, may have lost bytes in a power cut: the machine has been started anew since
+  // something was last recorded. The largest number otherwise.
+  [[nodiscard]] std::int64_t doubted_since_ns() const;
   ~StateDb();  // flushes
   StateDb(const StateDb&) = delete;
   StateDb& operator=(const StateDb&) = delete;

@@ -55,6 +55,9 @@ class StateTables {
   // cannot hold it.
   static Result<std::unique_ptr<StateTables>> open(const std::string& path, Boot boot);
 
+  // Since when, by ctime, an earlier boot leaves files in doubt; the largest number when none does. Before a write.
+  [[nodiscard]] std::int64_t doubted_since_ns() const { return doubted_since_ns_; }
+
   // Without those that an earlier boot leaves in doubt; they go with the first write.
   Result<std::vector<FileDigest>> file_digests();
   Result<std::vector<FileDigest>> file_digests(std::span<const std::string> paths);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -107,12 +108,14 @@ bool is_of_killed_run(RunState& state, const std::string& path) {
   return stat && stat->ctime_ns >= killed.began_ns && stat->ctime_ns <= killed.last_ns;
 }
 
-// Or in the middle of one: then this may be the half of an output, or what somebody has written since.
+// Or in the middle of one, or the machine stopped: then this may be the half of an output, or what was written since.
 bool may_be_of_killed_run(RunState& state, const std::string& path) {
   const RunOptions::KilledRuns& killed = state.options.killed;
-  if (!killed.any) return false;
+  const std::int64_t since =
+      std::min(killed.any ? killed.began_ns : state.options.doubted_since_ns, state.options.doubted_since_ns);
+  if (since == std::numeric_limits<std::int64_t>::max()) return false;
   const Result<FileStat> stat = state.tree.stat(path);
-  return stat && stat->ctime_ns >= killed.began_ns;
+  return stat && stat->ctime_ns >= since;
 }
 
 // Leaves those that no result made.
@@ -161,7 +164,7 @@ Result<std::vector<ForeignFile>> judge(RunState& state, std::span<const Candidat
   std::vector<std::string> absolute;
   for (const Candidate& candidate : candidates) absolute.push_back(state.tree.absolute(candidate.path));
   const std::vector<GitStanding> standings =
-      git_standing({state.tree.disk(), state.runner, state.environment, state.executables}, absolute);
+      git_standing({state.tree.disk(), state.runner, state.environment}, absolute);
   std::vector<std::string> refused;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const bool in_git = standings[i] == GitStanding::unmodified;

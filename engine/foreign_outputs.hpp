@@ -5,10 +5,10 @@
 //   ignored by git                                                      moved to `displaced/` of the state directory
 //   anything else                                                       the node stops before it changes anything
 //
-// With RunOptions::overwrite, and after a run that was killed and may have begun to make it, what would stop the node
-// is moved to `displaced/` as well. A file that comes out with the bytes that it had is as if it had been made here
-// before. The mode of a file, empty directories, and fifos, sockets and devices below an output hold nothing that could
-// be lost.
+// With RunOptions::overwrite, and after a run that was killed, or a power cut, and may have left half of it, what would
+// stop the node is moved to `displaced/` as well. A file that comes out with the bytes that it had is as if it had been
+// made here before. The mode of a file, empty directories, and fifos, sockets and devices below an output hold nothing
+// that could be lost.
 //
 // Costs one stat an output where there is nothing, and else one an entry; git is asked only about what nobody here
 // knows. Thread rule: any thread, as long as two nodes do not share an output.

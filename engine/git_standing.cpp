@@ -7,6 +7,7 @@
 
 #include "cache/hash.hpp"
 #include "cache/output_check.hpp"
+#include "engine/git.hpp"
 
 namespace trilock {
 namespace {
@@ -67,27 +68,17 @@ class WorkTree {
 
   // None when git cannot say.
   std::optional<std::string> git(std::vector<std::string> words, std::span<const std::string> paths) {
-    const std::string program = doors_.executables.find("git");
-    if (program.empty()) return std::nullopt;
-    std::vector<std::string> argv = {"git",
-                                     "--no-optional-locks",
-                                     "--literal-pathspecs",
-                                     "--git-dir=" + top_ + "/.git",
-                                     "--work-tree=" + top_,
-                                     "-c",
-                                     "core.fsmonitor=false",
-                                     "-c",
-                                     "core.hooksPath=/dev/null"};
-    argv.insert(argv.end(), words.begin(), words.end());
-    argv.emplace_back("--");
-    argv.insert(argv.end(), paths.begin(), paths.end());
+    if (!git_) git_ = Git::find(top_, doors_.environment);
+    if (!*git_ || (*git_)->top() != top_) return std::nullopt;
+    words.emplace_back("--");
+    words.insert(words.end(), paths.begin(), paths.end());
+    Git::Command command = (*git_)->command(std::move(words));
+    command.env.push_back({"GIT_LITERAL_PATHSPECS", "1", EnvClass::declared});
     const std::vector<EnvVar> base = doors_.environment.base();
-    const std::vector<EnvVar> own = {{"GIT_NO_LAZY_FETCH", "1", EnvClass::declared},
-                                     {"GIT_TERMINAL_PROMPT", "0", EnvClass::declared}};
-    Result<ProcessResult> ended = doors_.runner.run({.executable = program,
-                                                     .argv = std::move(argv),
-                                                     .env = compose_environment({&base, &own}, {}),
-                                                     .dir = top_,
+    Result<ProcessResult> ended = doors_.runner.run({.executable = std::move(command.executable),
+                                                     .argv = std::move(command.argv),
+                                                     .env = compose_environment({&base, &command.env}, {}),
+                                                     .dir = std::move(command.dir),
                                                      .timeout_ms = 0,
                                                      .on_output = {}});
     if (!ended || ended->end != ProcessEnd::exited || ended->exit_code != 0) return std::nullopt;
@@ -112,6 +103,7 @@ class WorkTree {
 
   const GitSurroundings& doors_;
   std::string top_;
+  std::optional<Result<Git>> git_;  // found when it is first asked
 };
 
 // Finds the folder with a `.git` in it that a path lies below; each folder is looked at once.

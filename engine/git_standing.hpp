@@ -22,7 +22,6 @@ struct GitSurroundings {
   Disk& disk;
   ProcessRunner& runner;
   const Environment& environment;
-  Executables& executables;
 };
 
 // Of these files and symlinks, in their order: absolute paths. Each is asked for in the innermost work tree that it

@@ -119,11 +119,16 @@ void Journal::end_soon(std::uint64_t number) {
   pending_ += '\n';
 }
 
+void Journal::keep() {
+  const std::lock_guard lock(mutex_);
+  is_kept_ = true;
+}
+
 void Journal::close() {
   const std::lock_guard lock(mutex_);
   if (file_ >= 0) ::close(file_);
   file_ = -1;
-  if (exists_ && open_.empty()) exists_ = ::unlink(path_.c_str()) != 0;
+  if (exists_ && open_.empty() && !is_kept_) exists_ = ::unlink(path_.c_str()) != 0;
   begun_.store(false, std::memory_order_release);
   armed_ = false;
 }

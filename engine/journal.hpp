@@ -45,7 +45,9 @@ class Journal {
   void end(std::uint64_t number);
   // The same with the next write, or never: for an entry that does no harm.
   void end_soon(std::uint64_t number);
-  // Removes the file, unless an entry is still open.
+  // The file stays when this run ends, as if it had been killed: the database does not know what it has made.
+  void keep();
+  // Removes the file, unless an entry is still open or it is to be kept.
   void close();
 
  private:
@@ -63,6 +65,7 @@ class Journal {
   std::mutex mutex_;
   bool armed_ = false;  // guarded by mutex_, as all below
   bool exists_ = false;
+  bool is_kept_ = false;
   int file_ = -1;
   std::uint64_t bytes_ = 0;                    // of the file
   std::uint64_t last_ = 0;                     // the number of the newest entry

@@ -349,6 +349,7 @@ RunSummary run_scope(Workspace& workspace, const PlannedPipeline& planned, RunSc
   if (!saved) {
     events.warning(fmt::format("the state of this run was not saved: {}", saved.error().message));
     if (summary.exit_code == 0) summary.exit_code = 5;
+    if (state.journal != nullptr) state.journal->keep();
   }
   if (const std::string damage = db.take_warning(); !damage.empty()) events.warning(damage);
   events.run_finished(summary);

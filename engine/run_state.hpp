@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,8 @@ struct RunOptions {
     std::int64_t began_ns = 0;
     std::int64_t last_ns = 0;
   } killed = {};
+  // StateDb::doubted_since_ns: what changed since may be what a power cut left of an output.
+  std::int64_t doubted_since_ns = std::numeric_limits<std::int64_t>::max();
   // Called when all nodes are done and recorded, while what they made is still being published, with what the run has
   // come to; the exit code may yet become that of a run whose state cannot be saved, or that was interrupted.
   std::function<void(const RunSummary&)> meanwhile = {};

@@ -194,7 +194,7 @@ class StateHome {
                   said ? fmt::format("`{}` says that this state is another workspace's", file) : said.error().message,
                   fmt::format("remove `{}`; the workspace then starts anew", state_link_file(base_, root_)));
     if (Status made = make_own_directory(directory); !made) return made;
-    return write_own_file(file, note());
+    return write_own_file_durably(file, note());
   }
 
   Status replace_link(const StateLink& link) const {

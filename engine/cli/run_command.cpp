@@ -200,6 +200,7 @@ RunOptions::KilledRuns killed_runs(Workspace& workspace) {
 void clear(Session& session, RunOptions& options) {
   Workspace& workspace = *session.workspace;
   options.killed = killed_runs(workspace);
+  options.doubted_since_ns = workspace.db().doubted_since_ns();
   for (const std::string& text : clear_leftovers(workspace, options.unfinished)) print_err("warning: {}\n", text);
   static_cast<void>(make_own_directory(workspace.state_dir() + "/tmp"));  // may have been removed
   const auto now = std::chrono::system_clock::now().time_since_epoch();
