@@ -241,6 +241,7 @@ void Foresight::remember(NodeId id, const Decision& decision, Seen seen) {
     if (seen.standing != Standing::may_run) seen.origin = id;
     seen.moving = id;
     for (const OutputSpec& output : node.outputs) {
+      if (is_private_output(output.path)) continue;  // which no node reads
       const Result<FileStat> now = state_.tree.stat(output.path);
       moving_.insert_or_assign(output.path, Output{id, !now || now->type != FileType::file});
     }
