@@ -129,17 +129,18 @@ trilock nonsense >/dev/full
 expect_code 'a wrong command stays one' 2
 "$TRILOCK" run --force >/dev/null 2>/dev/full
 expect_equal 'lost messages are no error' 0 $?
-# More than is kept back before it is written.
-{ for n in $(seq 3000); do printf '[command.long-name-of-a-node-%s]\nscript = "true"\n' "$n"; done; } >"$work/many.toml"
-"$TRILOCK" list --file "$work/many.toml" >/dev/full 2>"$work/err"
+# More than is kept back before it is written; in a folder that does not hold the state of this test.
+mkdir "$work/many"
+{ for n in $(seq 3000); do printf '[command.long-name-of-a-node-%s]\nscript = "true"\n' "$n"; done; } >"$work/many/trilock.toml"
+"$TRILOCK" list --file "$work/many/trilock.toml" >/dev/full 2>"$work/err"
 expect_equal 'a long list: 5' 5 $?
 expect_equal 'and one message' 1 "$(wc -l <"$work/err")"
 
 # --- a reader that goes away ---
-"$TRILOCK" list --file "$work/many.toml" 2>"$work/err" | true
+"$TRILOCK" list --file "$work/many/trilock.toml" 2>"$work/err" | true
 expect_match 'who only prints ends with its reader, by the signal' '^(0|141) 0$' "${PIPESTATUS[*]}"
 expect_equal 'and says nothing' '' "$(<"$work/err")"
-(trap '' PIPE && "$TRILOCK" list --file "$work/many.toml" 2>"$work/err"; echo $? >"$work/code") | true
+(trap '' PIPE && "$TRILOCK" list --file "$work/many/trilock.toml" 2>"$work/err"; echo $? >"$work/code") | true
 expect_match 'nor where the signal is ignored' '^0$' "$(<"$work/code")"
 expect_equal 'without a word' '' "$(<"$work/err")"
 rm -f a b
