@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "cache/boot.hpp"
 #include "cache/own_file.hpp"
 #include "engine/process_facts.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 constexpr std::uint64_t written_anew_at = 4u << 20;  // bytes: of what is over nobody needs to know
 
 JournalOwner this_owner(const std::string& workspace) {
-  return {.boot = boot_id(), .user = ::geteuid(), .workspace = workspace};
+  return {.boot = current_boot().id, .user = ::geteuid(), .workspace = workspace};
 }
 
 // Another one that has the workspace's lock where that means nothing, as on some network shares.

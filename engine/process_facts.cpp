@@ -91,12 +91,6 @@ std::vector<pid_t> all_processes() {
   return pids;
 }
 
-std::string boot_id() {
-  std::string id = read_small("/proc/sys/kernel/random/boot_id");
-  while (!id.empty() && id.back() == '\n') id.pop_back();
-  return id;
-}
-
 std::vector<pid_t> parse_pids(std::string_view text) {
   std::vector<pid_t> pids;
   for (const char* next = text.data(); next < text.data() + text.size();) {

@@ -31,8 +31,6 @@ struct Survivor {
 // may not be asked since it is another user's.
 [[nodiscard]] std::optional<std::uint64_t> lock_limit_of(pid_t pid);
 [[nodiscard]] std::vector<pid_t> all_processes();
-// Differs from one start of the machine to the next. "" where it cannot be read.
-[[nodiscard]] std::string boot_id();
 // The numbers in a text of one number a line or word, as far as it is that.
 [[nodiscard]] std::vector<pid_t> parse_pids(std::string_view text);
 

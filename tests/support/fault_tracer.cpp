@@ -1,5 +1,5 @@
 // Runs a program and lets one of its system calls fail, or kills it there: the way of SQLite's tests, for a whole
-// program and without a line in it. See docs/design/0014-faults.md.
+// program and without a line in it. See docs/design/0018-faults.md.
 //
 //   fault_tracer [OPTION]... PROGRAM ARG...
 //     --nth N        the call that is hit, counted from 1; 0 (the default) hits none and counts

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <thread>
 
+#include "cache/boot.hpp"
 #include "engine/action_cgroups.hpp"
 #include "engine/process.hpp"
 
@@ -152,7 +153,7 @@ TEST_CASE("facts of processes: names may hold anything") {
   CHECK(parse_facts("12 (a) Z")->started == 0);
   CHECK(facts_of(::getpid())->started > 0);
   CHECK(real_user_of(::getpid()) == ::getuid());
-  CHECK(boot_id().size() == 36);
+  CHECK(current_boot().id.size() == 36);
 }
 
 TEST_CASE("the cgroup of this process: where it is mounted, as far as it can be seen") {
