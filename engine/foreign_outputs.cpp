@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "cache/links.hpp"
 #include "cache/output_check.hpp"
 #include "cache/result_codec.hpp"
 #include "engine/git_standing.hpp"
@@ -118,6 +119,14 @@ bool may_be_of_killed_run(RunState& state, const std::string& path) {
   return stat && stat->ctime_ns >= since;
 }
 
+// Whether it is a symlink to something that its node makes as well: then nothing is lost with it.
+bool leads_to_own_output(RunState& state, NodeId id, const std::string& path) {
+  const Result<FileStat> stat = state.tree.stat(path);
+  if (!stat || stat->type != FileType::symlink) return false;
+  const Result<LinkEnd> end = follow_links(state.tree, path);
+  return end && end->inside() && output_of(state.graph.node(id).outputs, end->path) != nullptr;
+}
+
 // Leaves those that no result made.
 void drop_known(RunState& state, NodeId id, std::vector<Candidate>& files) {
   if (files.empty()) return;
@@ -129,7 +138,8 @@ void drop_known(RunState& state, NodeId id, std::vector<Candidate>& files) {
     });
   }
   std::erase_if(files, [&](const Candidate& file) {
-    return is_of_killed_run(state, file.path) || is_in_cache(state, file.path);
+    return is_of_killed_run(state, file.path) || is_in_cache(state, file.path) ||
+           leads_to_own_output(state, id, file.path);
   });
   if (files.empty()) return;
   std::erase_if(files, [&](const Candidate& file) { return state.care->made.holds(tree, file.path); });

@@ -1,6 +1,7 @@
 // Files that stand at the outputs of a node and that no result of this user made. Nothing of them is lost unasked:
 //
-//   the bytes that a result made here, or that the cache directory has   replaced; nothing is said
+//   the bytes that a result made here, or that the cache directory has,
+//   and a symlink to an output of the same node                         replaced; nothing is said
 //   tracked by git, with the bytes of its index                         replaced, and said; git has them
 //   ignored by git                                                      moved to `displaced/` of the state directory
 //   anything else                                                       the node stops before it changes anything

@@ -303,7 +303,7 @@ while read -r arguments; do
     "$TRILOCK" $arguments >"$work/out" 2>"$work/err" &
     pid=$!
     set +m
-    sleep 0.7
+    sleep 0.25
     began=$(date +%s%N)
     kill -$signal $pid 2>/dev/null || { fail "$arguments, $signal: too soon at its end to tell"; continue; }
     wait $pid

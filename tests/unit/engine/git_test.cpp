@@ -75,8 +75,8 @@ TEST_CASE("git's configuration is read as git reads it") {
   const char* const texts[] = {
       "[core]\n\tfsmonitor = \"echo ran >>f; false\"\n  bare=false # no\n",
       "[CORE]\nHooksPath=/h ; no\n[filter \"A b.C\\\"d\\\\\"] Clean = x\n[branch.Main]\nremote = o\n",
-      "\xEF\xBB\xBF[a]b\n[a] c = d e\t \n e = \" f \" g\n h = i\\\n  j\n k = \"l\\n\\t\\\"\\\\\"\n m = a\"b c\"d\n n "
-      "=\n",
+      ("\xEF\xBB\xBF[a]b\n[a] c = d e\t \n e = \" f \" g\n h = i\\\n  j\n k = \"l\\n\\t\\\"\\\\\"\n m = a\"b c\"d\n"
+       " n =\n"),
       "[a]\r\nb = c\r\nd = e\\\r\nf\r\n\r\n# x\r\n[g \"\"]\r\nh = i;j",
       "before = any\n[a]\nb = 'c # d'\n[a \"x.y\"]\nc-d1 = true\n[a]\nb = again\n",
       "[alias]\n\n  ; c\n#d\nx = !echo [b]\n[remote \"r\"]\n\turl = ext::sh -c 'x y'\n",
