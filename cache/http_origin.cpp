@@ -58,7 +58,7 @@ bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "[::1]" || (numbers && host.starts_with("127."));
 }
 
-// "" when it cannot be read: then it names nobody.
+// The text of the .netrc file; "" when it cannot be read, which is as if it named no host.
 std::string read_netrc(const ReadVariable& variable) {
   const std::string home = variable("HOME").value_or("");
   if (home.empty()) return {};

@@ -32,12 +32,12 @@ struct HttpOrigin {
 // is empty; invalid when it is no origin.
 [[nodiscard]] Result<std::optional<HttpOrigin>> named_origin(const ReadVariable& variable);
 
-// Whether a text in the form of .netrc has `machine HOST`; a `default` names nobody.
+// Whether a text in the form of .netrc has `machine HOST`; a `default` entry names no host.
 // Source: the GNU inetutils manual, "The .netrc file", as libcurl reads it.
 [[nodiscard]] bool netrc_names(std::string_view netrc, std::string_view host);
 
 // Whether the token of the runner may go to a server: it is the one in TRILOCK_CACHE_HOST, or ~/.netrc names its host
-// and nobody on the way can read along (https, or a loopback address). invalid: as named_origin.
+// and the connection cannot be read on its way (https, or a loopback address). invalid: as named_origin.
 [[nodiscard]] Result<bool> may_have_token(std::string_view url, const ReadVariable& variable);
 
 // Whether the runner has named the server in either way, whatever its scheme and port in ~/.netrc.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <string_view>
 
 namespace trilock {
@@ -55,6 +57,16 @@ int make_directories(const std::string& path) {
   return parents == 0 || parents == EEXIST ? make_directory(path) : parents;
 }
 
+enum class Durability : std::uint8_t { none, synced };
+
+Status write_whole(const std::string& path, std::string_view bytes, Durability durability) {
+  Result<PendingFile> file = PendingFile::create(Beneath(), path);
+  if (!file) return std::unexpected(file.error());
+  if (const int error = write_all(file->descriptor(), bytes); error != 0) return file->error(error);
+  if (durability == Durability::synced && ::fdatasync(file->descriptor()) != 0) return file->error(errno);
+  return file->publish(own_file_mode);
+}
+
 }  // namespace
 
 Result<Descriptor> open_own_file(const std::string& path, OwnUse use, std::uint64_t largest) {
@@ -75,18 +87,11 @@ Result<std::string> read_own_file(const std::string& path, std::uint64_t largest
 }
 
 Status write_own_file(const std::string& path, std::string_view bytes) {
-  Result<PendingFile> file = PendingFile::create(Beneath(), path);
-  if (!file) return std::unexpected(file.error());
-  if (const int error = write_all(file->descriptor(), bytes); error != 0) return file->error(error);
-  return file->publish(own_file_mode);
+  return write_whole(path, bytes, Durability::none);
 }
 
 Status write_own_file_durably(const std::string& path, std::string_view bytes) {
-  Result<PendingFile> file = PendingFile::create(Beneath(), path);
-  if (!file) return std::unexpected(file.error());
-  if (const int error = write_all(file->descriptor(), bytes); error != 0) return file->error(error);
-  if (::fdatasync(file->descriptor()) != 0) return file->error(errno);
-  if (Status published = file->publish(own_file_mode); !published) return published;
+  if (Status written = write_whole(path, bytes, Durability::synced); !written) return written;
   const std::string directory = parent_of(path);
   return sync_directory_names({&directory, 1});
 }

@@ -62,7 +62,7 @@ OwnOpening not_opened(int error) {
   switch (error) {
     case ELOOP:
       return refused({}, OwnFault::symlink);
-    // A directory that was to be written, a socket, a fifo that nobody reads, a device without a driver.
+    // A directory that was to be written, a socket, a fifo without a reader, a device without a driver.
     case EISDIR:
     case ENXIO:
     case ENODEV:
@@ -96,7 +96,7 @@ OwnOpening try_open_own_file(const char* path, OwnUse use, std::uint64_t largest
   if (!S_ISREG(stat.st_mode)) return refused(opening, OwnFault::type);
   if (stat.st_uid != ::geteuid()) return refused(opening, OwnFault::owner);
   if (static_cast<std::uint64_t>(stat.st_size) > largest) return refused(opening, OwnFault::size);
-  // One with a second name is somebody else's as well.
+  // A file with a second name may be the content of a file elsewhere.
   if (use == OwnUse::append && stat.st_nlink > 1) return refused(opening, OwnFault::second_name);
   if (use != OwnUse::read && stat.st_nlink == 1 && (stat.st_mode & 07777) != own_file_mode &&
       ::fchmod(opening.descriptor, own_file_mode) != 0)

@@ -1,10 +1,10 @@
 #include "engine/aside_return.hpp"
 
-#include <fmt/format.h>
-
 #include <ranges>
+#include <utility>
 
 #include "cache/output_check.hpp"
+#include "engine/displaced.hpp"
 #include "engine/scratch.hpp"
 
 namespace trilock {
@@ -12,7 +12,8 @@ namespace {
 
 class Return {
  public:
-  Return(Disk& disk, const AsidePlaces& places, AsideReturn& report) : disk_(disk), places_(places), report_(report) {}
+  Return(Disk& disk, const AsidePlaces& places, AsideReturn& report)
+      : disk_(disk), places_(places), displaced_(disk, places.state_dir), report_(report) {}
 
   // False when something could not be done, which is said.
   bool give_back(const AsideOutput& aside) {
@@ -47,17 +48,10 @@ class Return {
       const Status removed = disk_.remove(output);
       return is_empty_directory(output) ? Status() : removed;  // a mount point stays, which is not in the way
     }
-    const std::string displaced = free_place(aside.output);
-    if (Status made = disk_.make_directories(std::string(parent_path(displaced)), 0700); !made) return made;
-    if (Status moved = move_entry(disk_, output, displaced); !moved) return moved;
-    report_.displaced.push_back(displaced);
+    Result<std::string> displaced = displaced_.take(output, aside.output);
+    if (!displaced) return std::unexpected(displaced.error());
+    report_.displaced.push_back(std::move(*displaced));
     return {};
-  }
-
-  std::string free_place(const std::string& output) {
-    std::string place = places_.displaced + "/" + output;
-    for (int i = 1; disk_.stat(place); ++i) place = fmt::format("{}/{}.~{}~", places_.displaced, output, i);
-    return place;
   }
 
   // An empty directory, or a file that is what goes back.
@@ -79,6 +73,7 @@ class Return {
 
   Disk& disk_;
   const AsidePlaces& places_;
+  Displaced displaced_;
   AsideReturn& report_;
 };
 

@@ -14,7 +14,7 @@ namespace trilock {
 struct AsidePlaces {
   std::string workspace;
   std::string scratch_root;
-  std::string displaced;  // where things go to make room; made when needed
+  std::string state_dir;  // whose `displaced/` takes what makes room
 };
 
 struct AsideReturn {

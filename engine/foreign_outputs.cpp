@@ -112,8 +112,8 @@ bool is_of_killed_run(RunState& state, const std::string& path) {
 // Or in the middle of one, or the machine stopped: then this may be the half of an output, or what was written since.
 bool may_be_of_killed_run(RunState& state, const std::string& path) {
   const RunOptions::KilledRuns& killed = state.options.killed;
-  const std::int64_t since =
-      std::min(killed.any ? killed.began_ns : state.options.doubted_since_ns, state.options.doubted_since_ns);
+  std::int64_t since = state.options.doubted_since_ns;
+  if (killed.any) since = std::min(since, killed.began_ns);
   if (since == std::numeric_limits<std::int64_t>::max()) return false;
   const Result<FileStat> stat = state.tree.stat(path);
   return stat && stat->ctime_ns >= since;

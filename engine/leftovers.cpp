@@ -65,7 +65,7 @@ void clear_scratch(Disk& disk, const std::string& root, const std::vector<std::s
 void bring_back(std::span<const Journal::Aside> asides, Workspace& workspace, std::vector<std::string>& said) {
   const AsidePlaces places{.workspace = workspace.root(),
                            .scratch_root = workspace.state_dir() + "/tmp",
-                           .displaced = workspace.state_dir() + "/displaced"};
+                           .state_dir = workspace.state_dir()};
   AsideReturn done = return_aside(asides, *workspace.journal(), workspace.disk(), places);
   for (const std::string& error : done.errors)
     said.push_back(

@@ -21,7 +21,7 @@ using trilock::test::TemporaryDirectory;
 
 namespace {
 
-const AsidePlaces places{.workspace = "/w", .scratch_root = "/w/.trilock/tmp", .displaced = "/w/.trilock/displaced"};
+const AsidePlaces places{.workspace = "/w", .scratch_root = "/w/.trilock/tmp", .state_dir = "/w/.trilock"};
 
 std::vector<OutputSpec> outputs_of(const std::vector<std::string>& paths) {
   std::vector<OutputSpec> specs;
